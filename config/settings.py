@@ -1,0 +1,196 @@
+"""Every setting, typed and described. Built once by `load`, then passed down; nothing else reads the environment.
+
+Sources, strongest first: environment `GUICHET_…` (nested with `__`), the file `config/guichet.toml` of the folder in
+which Guichet runs (or the file that GUICHET_CONFIG names), then the defaults below. `DATABASE_URL` and `REDIS_URL`
+are read under their usual names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Language = Literal["fr", "en"]
+
+
+class Section(BaseModel):
+    """A table of the settings: unknown keys are mistakes, and said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Http(Section):
+    """The web side of the gateway."""
+
+    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: Port = Field(8080, description="Port of the web server; 0 lets the system choose.")
+    max_body_bytes: int = Field(25_000_000, gt=0, description="Largest request body in bytes; larger ones get 413.")
+    body_seconds: float = Field(30, gt=0, description="A request whose body is not complete by then is closed.")
+    trusted_proxies: list[str] = Field([], description="Networks whose X-Forwarded-For and -Proto are believed.")
+
+
+class Smtp(Section):
+    """The listener that takes mail in (RFC 5321)."""
+
+    host: str = Field("127.0.0.1", description="Address that the SMTP listener binds.")
+    port: Port = Field(2525, description="Port of the SMTP listener; 0 lets the system choose.")
+    hostname: str = Field("guichet.localhost", description="Name in the greeting and in Received headers.")
+    recipients: list[str] = Field(
+        ["support@*"],
+        description="Addresses that are ours; `*` stands for any run of characters. Everything else is refused (550).",
+    )
+    max_message_bytes: int = Field(25_000_000, gt=0, description="SIZE limit; larger mails get 552.")
+    max_recipients: int = Field(100, gt=0, description="RCPT commands in one transaction; the next one gets 452.")
+    max_connections_per_address: int = Field(100, gt=0, description="Open connections of one IP address.")
+    max_errors: int = Field(20, gt=0, description="Wrong commands in one session before it is closed.")
+    max_hops: int = Field(100, gt=0, description="Received headers; a mail with as many is looping (554).")
+    idle_seconds: float = Field(300, gt=0, description="Silence after which a session is closed (RFC 5321 §4.5.3.2).")
+    min_bytes_per_second: int = Field(500, ge=0, description="A body slower than this, over 30 s, is cut with 421.")
+    tls_certificate: Path | None = Field(None, description="PEM chain; with tls_key it switches STARTTLS on.")
+    tls_key: Path | None = Field(None, description="PEM key of tls_certificate.")
+    require_tls: bool = Field(False, description="Refuse MAIL before STARTTLS (530).")
+
+
+class Relay(Section):
+    """How mail leaves. Without a host it goes into the maildir `var/outgoing`."""
+
+    host: str = Field("", description="Mail relay; empty: deliver into the local maildir.")
+    port: Port = Field(587, description="Port of the relay.")
+    username: str = Field("", description="Name to log in with; empty: no login.")
+    password: SecretStr = Field(SecretStr(""), description="Password to log in with.")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
+    timeout_seconds: float = Field(60, gt=0, description="Bound on connecting and on each reply but the last.")
+
+
+class Mail(Section):
+    """How our mails look."""
+
+    sender_name: str = Field("Support", description="Name beside our address in From.")
+    domain: str = Field("", description="Domain of our Message-IDs; empty: the domain of the sending account.")
+    relay: Relay = Relay()
+
+
+class Acknowledge(Section):
+    """Budgets of automatic answers. See docs/acknowledgement.md for the whole table."""
+
+    enabled: bool = Field(True, description="Send acknowledgements at all.")
+    address_hours: float = Field(24, gt=0, description="At most one acknowledgement per address in so many hours.")
+    window_minutes: int = Field(180, gt=0, description="Window of the next two limits.")
+    same_subject: int = Field(2, gt=0, description="From so many messages with one subject from one sender: none.")
+    any_subject: int = Field(10, gt=0, description="From so many messages of one sender: none.")
+    domain_hour: int = Field(20, gt=0, description="Acknowledgements per sender domain per hour; then held.")
+    source_hour: int = Field(20, gt=0, description="Acknowledgements per source network (/24, /64) per hour.")
+    account_hour: int = Field(200, gt=0, description="Acknowledgements per account of ours per hour.")
+    account_growth: float = Field(5, gt=1, description="Held when an hour exceeds the 7-day mean so many times.")
+    trusted_sources: list[str] = Field(
+        ["127.0.0.0/8", "::1/128"], description="Networks of our own relays, not counted as sources."
+    )
+
+
+class Workers(Section):
+    """How the queue is worked."""
+
+    processes: int = Field(2, ge=1, le=64, description="Worker processes that `guichet up` starts.")
+    batch: int = Field(200, ge=1, le=1000, description="Most items of one drain.")
+    lease_seconds: float = Field(30, gt=0, description="A claimed item is taken up again by others after this.")
+    sweep_seconds: float = Field(2, gt=0, description="How often due rows are looked for without a bell.")
+    max_attempts: int = Field(5, ge=1, description="At this attempt an item goes to quarantine.")
+    reader_memory_mb: int = Field(512, gt=0, description="Address space of the child that reads messages.")
+    reader_cpu_seconds: float = Field(5, gt=0, description="CPU time for reading one message.")
+
+
+class Ledger(Section):
+    """Where large things go."""
+
+    inline_bytes: int = Field(262_144, ge=0, description="Larger bodies and files go to the object store.")
+    objects_url: str = Field("", description="Object store, s3://… or file:///…; empty: var/objects.")
+
+
+class Triage(Section):
+    """Reading between the lines."""
+
+    languages: list[Language] = Field(["fr", "en"], description="Languages that are told apart; the first is default.")
+    rules: Path | None = Field(None, description="A triage.toml of yours; empty: the one that ships.")
+
+
+class Form(Section):
+    """The forms' door."""
+
+    definitions: Path | None = Field(None, description="A forms.toml of yours; empty: the one that ships.")
+    per_minute: int = Field(20, gt=0, description="Posts per IP address per minute; more are kept as spam, unanswered.")
+    min_seconds: float = Field(2, ge=0, description="A served form sent back sooner than this is kept as spam.")
+    max_files: int = Field(10, ge=0, description="Files in one post; more get 413.")
+
+
+class Log(Section):
+    """Log lines."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line written.")
+    json_lines: bool = Field(False, alias="json", description="One JSON object a line instead of readable text.")
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Settings(BaseSettings):
+    """All of Guichet's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GUICHET_", env_nested_delimiter="__", extra="forbid", populate_by_name=True
+    )
+
+    var: Path = Field(Path("var"), description="Folder of everything that Guichet writes.")
+    public_url: str = Field("", description="Address under which customers reach us; empty: http://host:port.")
+    secret: SecretStr = Field(
+        SecretStr(""), description="Key of signed addresses and tokens; empty: one is made and kept in var/secret."
+    )
+    database_url: str = Field(
+        "", validation_alias=AliasChoices("DATABASE_URL", "GUICHET_DATABASE_URL", "database_url"),
+        description="PostgreSQL; empty: the embedded one under var/.",
+    )
+    redis_url: str = Field(
+        "", validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
+        description="Redis protocol; empty: the embedded Valkey under var/.",
+    )
+    channels: dict[str, str] = Field(
+        {"email": "channels.email:Email", "form": "channels.form:Form"}, description="Channels by name: module:Class."
+    )
+    http: Http = Http()
+    smtp: Smtp = Smtp()
+    mail: Mail = Mail()
+    form: Form = Form()
+    acknowledge: Acknowledge = Acknowledge()
+    workers: Workers = Workers()
+    ledger: Ledger = Ledger()
+    triage: Triage = Triage()
+    log: Log = Log()
+
+    @property
+    def base_url(self) -> str:
+        """The public URL without a slash at its end."""
+        return (self.public_url or f"http://{self.http.host}:{self.http.port}").rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed in, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file_of_settings())
+
+
+def file_of_settings() -> Path:
+    """The settings file: GUICHET_CONFIG, else config/guichet.toml below the working folder. It need not exist."""
+    return Path(os.environ.get("GUICHET_CONFIG") or "config/guichet.toml")
+
+
+def load() -> Settings:
+    """Build the settings. Raises `pydantic.ValidationError`; `config.checking` words it for people."""
+    return Settings()

@@ -1,0 +1,5 @@
+"""The command `guichet`."""
+
+
+def main() -> None:
+    """Entry point."""

@@ -1,0 +1,177 @@
+"""The frozen values that cross folders: what a door hands to accept, what reading hands to settle, what settle hands out.
+
+Nothing here knows a database, a socket or a channel. All values are immutable and serialise to MessagePack
+(between a worker and its reader child) and to JSON (in the ledger's payloads).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transport said about one message, before anybody looked inside it.
+
+    `channel`, `account` and `external_id` together name the message: a second one with the same three is a
+    provider's retry, answered yes and stored once.
+    """
+
+    channel: str
+    """The name of the channel in the settings."""
+    account: str
+    """Which of our addresses received it: a mailbox, a number, a form's name."""
+    external_id: str
+    """The provider's id for it, or a digest of its bytes where there is none."""
+    sender: str
+    """Who the transport says it is from; '' for the null reverse path (RFC 5321 §4.5.5)."""
+    recipients: tuple[str, ...] = ()
+    """All our addresses that the transport named."""
+    received_at: datetime
+    """When the door had the last byte, UTC, by the door's clock."""
+    remote: str = ""
+    """The peer's IP address, '' where there is none."""
+    trace_id: str
+    """32 hex digits, made at the door; every later log line and row of this message carries it."""
+    lane: str
+    """The sender's identity as the door saw it. Messages of one lane are settled in order of arrival."""
+    facts: dict[str, str] = {}
+    """What else the transport said (HELO name, TLS version, content type), for people and for replay."""
+
+
+class RawMessage(msgspec.Struct, frozen=True):
+    """An envelope and the untouched bytes that came in it."""
+
+    envelope: Envelope
+    body: bytes
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Somebody's address on a channel, and the name that they gave, which proves nothing."""
+
+    address: str
+    """Lower-cased addr-spec, E.164 number or provider id; '' where it could not be read."""
+    name: str = ""
+
+
+class AttachedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that came with a message, decoded."""
+
+    filename: str
+    """For display only: normalised, without path or control characters; '' where the sender gave none."""
+    content_type: str
+    content: bytes
+    inline: bool = False
+    content_id: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the content, its name in the object store."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message from a customer, normalised: the same shape whatever channel it came by.
+
+    Every string is free of NUL and of lone surrogates, so that PostgreSQL takes it.
+    """
+
+    sender: Address
+    """The identity that it counts for. Its address is '' where nobody can be named: such mail is kept, unanswered."""
+    subject: str = ""
+    text: str = ""
+    """Everything that was written, quotes included, as plain text."""
+    reply_text: str = ""
+    """The new words only."""
+    html: str = ""
+    """The HTML as it came, unsanitised; '' where there was none."""
+    recipients: tuple[Address, ...] = ()
+    """To and Cc, ours and others."""
+    message_id: str = ""
+    """The sender's id of the message, without angle brackets; '' where there was none."""
+    references: tuple[str, ...] = ()
+    """Ids of the messages that it answers, oldest first, without angle brackets."""
+    reply_token: str = ""
+    """The signed part of our own reply address, where the message was sent to one."""
+    conversation: str = ""
+    """On channels of short lines: the conversation that it belongs to. Open conversations take further lines."""
+    sent_at: datetime | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    language: str = ""
+    """ISO 639-1, where the channel knows it (the form's language, say); '' where triage must find out."""
+    fields: dict[str, str] = {}
+    """What the channel's configuration lets a sender say about the ticket: category, priority, product."""
+    proof: str = "unproved"
+    """How the sender's identity is known: 'proved' by token or signature, 'aligned' by DMARC, or 'unproved'."""
+    machine: str = ""
+    """Why nobody sits at the other end, in words, with the rule that says so; '' for a person."""
+    machine_rule: str = ""
+    """The acknowledgement rule (A1 … A14) that the channel itself recognised; '' for none."""
+    inert: bool = False
+    """True for mail that is about other mail (bounces, receipts, out-of-office): kept, never a new ticket."""
+    report: DeliveryReport | None = None
+    """What a bounce, delay or receipt says about a message of ours."""
+    spam: str = ""
+    """Why it was taken for abuse (honeypot, typed too fast); '' otherwise."""
+    remarks: tuple[str, ...] = ()
+    """What could not be read and what was cut, one plain sentence each; shown to the agent."""
+
+
+class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider or a mail server says became of a message of ours."""
+
+    state: str
+    """delayed, failed, sent, delivered or read."""
+    recipient: str = ""
+    message_id: str = ""
+    """Our Message-ID or the provider's id, '' where the report does not name it."""
+    status: str = ""
+    """Enhanced status code (RFC 3463) or the provider's error code."""
+    reason: str = ""
+
+
+class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to be handed to a channel. Delivering the same value again must not look like a second message."""
+
+    channel: str
+    account: str
+    """Our address that it goes out from: the one that the customer wrote to."""
+    to: Address
+    subject: str = ""
+    text: str
+    html: str = ""
+    message_id: str
+    """Ours, fixed when the message was queued; a repeated delivery carries the same one."""
+    references: tuple[str, ...] = ()
+    reply_address: str = ""
+    """Where answers should go: our address with a signed token; '' for channels without one."""
+    automatic: bool = False
+    """True for acknowledgements and notices: marked as such, and never bounced back (RFC 3834 §3.1.8)."""
+    attachments: tuple[AttachedFile, ...] = ()
+    language: str = "en"
+    trace_id: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel's yes: the provider has the message now."""
+
+    provider_id: str = ""
+    detail: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Accept's yes: the bytes are committed and flushed."""
+
+    item_id: int
+    repeated: bool = False
+    """True where the same (channel, account, external id) had been accepted before."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an accepted item, for doors that tell their sender."""
+
+    kind: str
+    """pending, ticket, appended, duplicate, machine or quarantined."""
+    ticket_number: int | None = None
