@@ -1,5 +1,275 @@
-"""The command `guichet`."""
+"""The command `guichet`: each subcommand calls into the room that does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from config import checking, logs
+from config.settings import Settings, load
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+Result = TypeVar("Result")
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Omnichannel ingestion gateway for support teams.")
+
+
+def settings_or_exit() -> Settings:
+    """The settings; wrong ones are explained on stderr and end the process with 78 (EX_CONFIG)."""
+    from config.supervisor import refuse
+
+    try:
+        return load()
+    except (ValidationError, checking.SettingsError) as error:
+        refuse(checking.explain(error))
+
+
+def addresses(settings: Settings) -> tuple[str, str]:
+    """Where PostgreSQL and Redis are; ends the process with 78 where none runs."""
+    from config.embedded import EngineError, urls
+    from config.supervisor import refuse
+
+    try:
+        return urls(settings)
+    except EngineError as error:
+        refuse(str(error))
+
+
+def on_loop(main: Callable[[], Awaitable[None]]) -> None:
+    """Run `main` on a fresh event loop, uvloop's where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())  # type: ignore[arg-type]
+    else:
+        uvloop.run(main())  # type: ignore[arg-type]
+
+
+def ask(question: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    """Put one question to the database of these settings."""
+    from config.database import connect
+
+    database_url, _redis_url = addresses(settings_or_exit())
+
+    async def run() -> Result:
+        database = connect(database_url, pool=1, name="guichet-command")
+        try:
+            async with database.engine.begin() as connection:
+                return await question(connection)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())
+
+
+@app.command()
+def up() -> None:
+    """Start everything on this machine, and keep it running: engines, gateway, workers."""
+    from config import embedded, supervisor
+    from config.child import Child
+
+    settings = settings_or_exit()
+    logs.configure(settings.log, process="up")
+    try:
+        with embedded.Engines(settings) as engines:
+            environment = {**os.environ, "DATABASE_URL": engines.database_url, "REDIS_URL": engines.redis_url}
+            command = [sys.executable, "-m", "guichet"]
+            children = [
+                *engines.children(),
+                Child("migrate", [*command, "migrate"], env=environment, restart=False),
+                Child(
+                    "gateway",
+                    [*command, "gateway"],
+                    env=environment,
+                    tier=3,
+                    ready=functools.partial(answers, settings),
+                ),
+                *(
+                    Child(f"worker-{place}", [*command, "workers"], env=environment, tier=2)
+                    for place in range(1, settings.workers.processes + 1)
+                ),
+            ]
+            welcome(settings)
+            code = supervisor.Supervisor(children, settings.var).run()
+    except (embedded.EngineError, embedded.AlreadyRunning) as error:
+        supervisor.refuse(str(error))
+    sys.exit(code)
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the gateway is ready to accept."""
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"http://{settings.http.host}:{settings.http.port}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def welcome(settings: Settings) -> None:
+    """Say where everything is."""
+    base = f"http://{settings.http.host}:{settings.http.port}"
+    typer.echo(
+        f"""
+  Guichet starts. Stop it with Ctrl-C.
+
+    Operations   {base}/operations
+    A form       {base}/forms/contact
+    SMTP         {settings.smtp.host}:{settings.smtp.port}   (mail to support@… is accepted)
+    Its folder   {settings.var.absolute()}
+"""
+    )
+
+
+@app.command()
+def gateway() -> None:
+    """Run one gateway: the doors, the web pages."""
+    from config.supervisor import refuse
+    from gateway.app import run
+
+    settings = settings_or_exit()
+    logs.configure(settings.log, process="gateway")
+    database_url, redis_url = addresses(settings)
+    try:
+        on_loop(lambda: run(settings, database_url, redis_url))
+    except OSError as error:
+        if error.errno not in PORT_ERRORS:
+            raise
+        refuse(
+            f"The gateway cannot listen: {error.strerror}. Nothing was accepted and nothing is lost. Free the port, or "
+            f"choose others with GUICHET_HTTP__PORT (now {settings.http.port}) and GUICHET_SMTP__PORT "
+            f"(now {settings.smtp.port})."
+        )
+
+
+PORT_ERRORS = (13, 98, 99, 48, 49)
+"""EACCES, EADDRINUSE and EADDRNOTAVAIL, on Linux and macOS."""
+
+
+@app.command()
+def workers(
+    queues: Annotated[str, typer.Option(help="Queues to work, with commas between them.")] = "inbox,outbox",
+) -> None:
+    """Run one worker process: read, settle, deliver."""
+    from workers.process import run
+
+    settings = settings_or_exit()
+    logs.configure(settings.log, process=f"worker-{os.getpid()}")
+    database_url, redis_url = addresses(settings)
+    on_loop(lambda: run(settings, database_url, redis_url, queues.split(",")))
+
+
+@app.command()
+def migrate(revision: str = "head") -> None:
+    """Bring the database's tables to the newest shape."""
+    from models.migrations import upgrade
+
+    database_url, _redis_url = addresses(settings_or_exit())
+    upgrade(database_url.replace("postgresql://", "postgresql+asyncpg://"), revision)
+
+
+@app.command()
+def check() -> None:
+    """Check the settings and every file that they name; say file, line and key of each mistake."""
+    problems = checking.problems()
+    for problem in problems:
+        typer.echo(problem, err=True)
+    typer.echo("The settings are right." if not problems else f"{len(problems)} mistake(s).")
+    sys.exit(1 if problems else 0)
+
+
+@app.command()
+def balance(json: Json = False) -> None:
+    """Show that what was received is what became of it. Exit status 1 where it is not."""
+    from gateway import tables
+    from models.balance import balance as count
+
+    rows = ask(count)
+    tables.show_balance(rows, json=json)
+    sys.exit(1 if any(row.difference for row in rows) else 0)
+
+
+@app.command()
+def tickets(
+    number: Annotated[int | None, typer.Argument(help="Show this ticket whole.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first; 0 for all.")] = 0,
+    json: Json = False,
+) -> None:
+    """List tickets, or show one with all its messages."""
+    from gateway import tables
+    from models import listing
+
+    if number is None:
+        tables.show_tickets(ask(lambda connection: listing.tickets(connection, limit=limit)), json=json)
+        return
+    ticket = ask(lambda connection: listing.ticket(connection, number))
+    if ticket is None:
+        typer.echo(f"There is no ticket {number}.", err=True)
+        sys.exit(1)
+    tables.show_ticket(ticket, json=json)
+
+
+@app.command()
+def explain(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Raw messages; without any, one path a line on stdin.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show how a raw message is read and triaged, and why, without storing anything."""
+    from workers.explain import run
+
+    run(settings_or_exit(), paths or [], json=json)
+
+
+@app.command()
+def simulate(
+    rate: Annotated[float, typer.Option(help="Messages a second.")] = 20,
+    seconds: Annotated[float, typer.Option(help="For how long.")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 1,
+    forms: Annotated[float, typer.Option(help="Share of forms among them, 0 to 1.")] = 0.1,
+) -> None:
+    """Play customers who write French and English mails and forms, through the real doors; then sum up."""
+    from gateway.simulate import run
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings = settings_or_exit()
+    database_url, _redis_url = addresses(settings)
+    sys.exit(asyncio.run(run(settings, database_url, rate=rate, seconds=seconds, seed=seed, forms=forms)))
+
+
+@app.command()
+def replay(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Inbox items in quarantine; without any, all of them.")
+    ] = None,
+) -> None:
+    """Take items out of quarantine and settle them again."""
+    from models import ledger, listing
+
+    async def retry(connection: AsyncConnection) -> int:
+        return await ledger.replay(connection, "inbox", ids or await listing.quarantined(connection))
+
+    typer.echo(f"{ask(retry)} item(s) are pending again.")
 
 
 def main() -> None:
     """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

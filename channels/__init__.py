@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from models.envelope import Accepted, InboundMessage, Outcome, OutboundMessage, RawMessage, Receipt
+from models.envelope import Accepted, InboundMessage, OutboundMessage, Outcome, RawMessage, Receipt
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -52,7 +52,11 @@ class AcceptError(ChannelError):
 
 
 class Busy(AcceptError):
-    """The store cannot commit now; the sender is to try again."""
+    """The store cannot commit now; the sender is to try again. `full` says that storage has run out."""
+
+    def __init__(self, reason: str = "", *, full: bool = False) -> None:
+        super().__init__(reason)
+        self.full = full
 
 
 class TooLarge(AcceptError):
@@ -78,7 +82,7 @@ class Channel:
     acknowledgement whose delivery was cut off may safely be delivered again.
     """
 
-    repeatable: ClassVar[bool] = False
+    repeatable: bool = False
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -91,11 +95,15 @@ class Channel:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""
         raise NotImplementedError
 
-    def recipient_key(self, address: str) -> str:
-        """The form of `address` under which a contact is known on this channel: lower case, without decoration."""
-        return address.strip().lower()
+    def is_ours(self, address: str) -> bool:  # noqa: ARG002 - a hook: channels that have addresses answer it
+        """Whether `address` is one of our own on this channel."""
+        return False
 
-    async def deliver(self, outbound: OutboundMessage) -> Receipt:
+    def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
+        """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
+        return ""
+
+    async def deliver(self, outbound: OutboundMessage) -> Receipt:  # noqa: ARG002 - the hook's signature
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""
         raise Refused(f"channel {self.name} has no way out")
 

@@ -148,11 +148,13 @@ class Settings(BaseSettings):
         SecretStr(""), description="Key of signed addresses and tokens; empty: one is made and kept in var/secret."
     )
     database_url: str = Field(
-        "", validation_alias=AliasChoices("DATABASE_URL", "GUICHET_DATABASE_URL", "database_url"),
+        "",
+        validation_alias=AliasChoices("DATABASE_URL", "GUICHET_DATABASE_URL", "database_url"),
         description="PostgreSQL; empty: the embedded one under var/.",
     )
     redis_url: str = Field(
-        "", validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
+        "",
+        validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
     channels: dict[str, str] = Field(

@@ -1,0 +1,1 @@
+"""The gateway: it accepts, and shows how things stand."""

@@ -1,0 +1,1 @@
+"""Values that cross folders, and the tables that hold the truth."""

@@ -1,4 +1,4 @@
-"""The frozen values that cross folders: what a door hands to accept, what reading hands to settle, what settle hands out.
+"""The frozen values that cross folders: from the doors to accept, from reading to settle, from settle to delivery.
 
 Nothing here knows a database, a socket or a channel. All values are immutable and serialise to MessagePack
 (between a worker and its reader child) and to JSON (in the ledger's payloads).
@@ -115,6 +115,12 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What a bounce, delay or receipt says about a message of ours."""
     spam: str = ""
     """Why it was taken for abuse (honeypot, typed too fast); '' otherwise."""
+    answer_by: str = ""
+    """The channel that answers to it go out on; '' for the one that it came by."""
+    answer_from: str = ""
+    """Our account there; '' for the one that it came to."""
+    acknowledge_to: str = ""
+    """Where automatic answers go, if not to the sender: the envelope sender of a mail (RFC 3834 §4)."""
     remarks: tuple[str, ...] = ()
     """What could not be read and what was cut, one plain sentence each; shown to the agent."""
 
@@ -167,6 +173,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     item_id: int
     repeated: bool = False
     """True where the same (channel, account, external id) had been accepted before."""
+    altered: bool = False
+    """True where it was repeated with other bytes than those stored, which stay as they are."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

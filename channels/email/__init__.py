@@ -1,0 +1,62 @@
+"""E-mail, the channel: SMTP brings mail in, `mime` and its neighbours read it, a relay or a maildir takes answers out.
+
+`normalise` takes the untouched bytes of one mail and raises nothing on purpose: whatever cannot be read is empty and
+has a remark. `deliver` raises `Refused` for a mail that cannot be written or that the relay refuses for good, and
+`Unavailable` for all that may pass.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from channels import Accept, Channel
+from channels.email.compose import compose
+from channels.email.inbound import inbound
+from channels.email.machine_mail import judge
+from channels.email.mime import read
+from channels.email.recipients import bare, exactly_ours, reply_address
+from channels.email.sender import Maildir, Relay, WayOut
+from channels.email.smtp_listener import Listener, now_utc
+from config.settings import Settings
+from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
+
+
+class Email(Channel):
+    """Mail in by SMTP, mail out by a relay; without one, into the maildir `var/outgoing`."""
+
+    listener: Listener
+    """The listening socket, once mounted."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        super().__init__(name, settings)
+        relay = settings.mail.relay
+        self._way_out: WayOut = (
+            Relay(relay, settings.smtp.hostname) if relay.host else Maildir(settings.var / "outgoing")
+        )
+        self.repeatable = self._way_out.repeatable
+        self._own = exactly_ours(settings.smtp.recipients)
+
+    def mount(self, app: web.Application, accept: Accept) -> None:
+        """Listen for as long as `app` runs."""
+        self.listener = Listener(self.name, self.settings.smtp, accept)
+        app.cleanup_ctx.append(self.listener.lifetime)
+
+    def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
+        """One message, whatever the bytes are."""
+        mail = read(raw.body)
+        verdict = judge(mail, return_path=raw.envelope.sender)
+        hostname = self.settings.smtp.hostname
+        return (inbound(mail, raw.envelope, verdict, own=self._own, hostname=hostname),)
+
+    def is_ours(self, address: str) -> bool:
+        """Whether `address` is one that the settings name exactly: a pattern for any domain says nothing here."""
+        return bare(address) in self._own
+
+    def reply_address(self, account: str, token: str) -> str:
+        """`account` with `token` in its local part."""
+        return reply_address(account, token)
+
+    async def deliver(self, outbound: OutboundMessage) -> Receipt:
+        """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""
+        letter = compose(outbound, sender_name=self.settings.mail.sender_name, now=now_utc())
+        return await self._way_out.send(letter)

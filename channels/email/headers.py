@@ -1,0 +1,152 @@
+"""Header blocks: bytes in, `Headers` and the place where the body begins out. Nothing raises; time is linear.
+
+Takes any line ends, mbox "From " lines, leading blank lines, junk between fields, and a body that begins without a
+blank line. Of a block larger than 100 KB the essential fields are kept and as many of the others as fit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import NamedTuple
+
+from channels.email import charset
+from channels.email.mail import Headers
+
+MAX_BLOCK = 102_400
+"""Bytes of all fields of one block that are kept (the limit of Postfix)."""
+MAX_WINDOW = 2_097_152
+"""Bytes of an oversized block that are searched for essential fields."""
+MAX_FIELD = 16_384
+"""Characters of one field that are kept."""
+MAX_LINES = 20_000
+"""Fields of an oversized block that are looked at."""
+
+ESSENTIAL = frozenset(
+    "from to cc subject date message-id in-reply-to references reply-to sender return-path auto-submitted precedence "
+    "content-type content-transfer-encoding content-disposition list-id".split()
+)
+
+_END = re.compile(rb"\n\r*\n")
+_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*(?:>?From [^\n]*\n(?:[ \t]*\r*\n)*)?")
+_FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
+_KNOWN = re.compile(
+    r"\n(?:received|from|to|cc|bcc|subject|date|message-id|reply-to|sender|mime-version|return-path|references|"
+    r"in-reply-to|delivered-to|dkim-signature|content-[a-z-]+|x-[\w-]+|list-[a-z-]+|resent-[a-z-]+|user-agent|"
+    r"importance|priority|precedence|auto-submitted|authentication-results|received-spf|thread-[a-z]+)[ \t]*:",
+    re.IGNORECASE,
+)
+_CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
+_CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
+_ID = re.compile(r"<([^<>]*)>")
+_MAX_ID = 998
+
+
+class Block(NamedTuple):
+    """A header block as it was found."""
+
+    headers: Headers
+    body: int
+    """Offset of the first byte after the block."""
+    cut: bool = False
+    """Whether fields were left out or shortened for their size."""
+
+
+def read(raw: bytes, start: int, stop: int) -> Block:
+    """Read the header block that begins at `raw[start]`; it ends at a blank line, where a body begins, or at `stop`."""
+    if raw.startswith((b"\n", b"\r\n"), start):
+        return Block(Headers(), raw.index(b"\n", start) + 1)
+    end = _END.search(raw, start, stop)
+    size, body = (end.start() - start, end.end()) if end else (stop - start, stop)
+    text = raw[start : start + min(size, MAX_WINDOW)].decode("latin-1")  # one character a byte, so that offsets hold
+    if size > MAX_BLOCK:
+        return _oversized(text, body)
+    found = _FIELD.findall(text)
+    if any([junk for _, _, junk in found]):
+        return _with_junk(text, start, body)
+    return Block(Headers(_fields([(name, value) for name, value, _ in found], text)), body)
+
+
+def skip_preamble(raw: bytes) -> int:
+    """Offset of the first field: past blank lines, a byte order mark and the "From " line of an mbox."""
+    found = _PREAMBLE.match(raw)
+    return found.end() if found else 0
+
+
+def message_ids(value: str) -> list[str]:
+    """Ids of a References or In-Reply-To value, without brackets and white space, in order, prose around them ignored.
+
+    Where nothing stands in brackets, words with an @ are taken.
+    """
+    ids = ["".join(found.split()) for found in _ID.findall(value)] if "<" in value else []
+    if not any(ids):
+        ids = [word.strip("<>;\"'()") for word in value.replace(",", " ").split() if "@" in word]
+    return list(dict.fromkeys([found for found in ids if found and len(found) <= _MAX_ID]))
+
+
+def message_id(value: str) -> str:
+    """The id in a Message-ID value, in brackets or not; '' where there is none."""
+    found = message_ids(value)
+    if found:
+        return found[0]
+    bare = value.strip().strip("<>")
+    return bare if bare and len(bare) <= _MAX_ID and not any(map(str.isspace, bare)) else ""
+
+
+def _fields(pairs: list[tuple[str, str]], text: str) -> tuple[tuple[str, str], ...]:
+    if text.isascii():
+        return tuple([(name.lower(), _unfolded(value)) for name, value in pairs])
+    hint = _CHARSET.search(text.encode("latin-1"))
+    label = hint[1].decode("ascii", "replace") if hint else ""
+    return tuple([(name.lower(), _unfolded(_decoded(value, label))) for name, value in pairs])
+
+
+def _decoded(value: str, label: str) -> str:
+    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else Windows-1252."""
+    if value.isascii():
+        return value
+    data = value.encode("latin-1")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return charset.decode(data, label if charset.codec(label) not in ("", "us-ascii", "utf-8") else "cp1252")
+
+
+def _unfolded(value: str) -> str:
+    if "\n" in value:
+        value = value.replace("\r\n", "").replace("\n", "")
+    value = value.strip()
+    if "\r" in value or "\0" in value:
+        value = value.replace("\r", " ").replace("\0", "\ufffd")
+    return value
+
+
+def _with_junk(text: str, start: int, body: int) -> Block:
+    """A block with lines that are no fields: broken folding, junk from a relay, or a body without its blank line."""
+    pairs: list[tuple[str, str]] = []
+    for match in _FIELD.finditer(text):
+        name, value, junk = match.groups()
+        if name is not None:
+            pairs.append((name, value))
+        elif pairs and _CONTINUATION.match(junk) and pairs[-1][0].lower() in ESSENTIAL:
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1].rstrip()} {junk}")
+        elif not _KNOWN.match(text, match.end()):
+            body = start + match.start()
+            break
+    return Block(Headers(_fields(pairs, text)), body)
+
+
+def _oversized(text: str, body: int) -> Block:
+    """The essential fields of a huge block, and as many of the others as fit into MAX_BLOCK."""
+    pairs: list[tuple[str, str]] = []
+    budget = MAX_BLOCK
+    for match in itertools.islice(_FIELD.finditer(text), MAX_LINES):
+        name, value, _ = match.groups()
+        if name is None:
+            continue
+        if len(value) > MAX_FIELD:
+            value = f"{value[: MAX_FIELD // 2]} {value[-MAX_FIELD // 2 :]}"
+        budget -= len(name) + len(value)
+        if budget >= 0 or (name.lower() in ESSENTIAL and budget > -MAX_BLOCK):
+            pairs.append((name, value))
+    return Block(Headers(_fields(pairs, "\n".join([value for _, value in pairs]))), body, cut=True)

@@ -1,0 +1,214 @@
+"""HTML mail as plain text, as a text browser would show it: HTML in, lines out. Nothing raises; time is linear.
+
+Blocks, line breaks, lists, tables and preformatted text keep their shape, a <blockquote> becomes lines that begin
+with "> ", what is not shown (head, style, script, comments, display:none) is left out. Links give their text only.
+"""
+
+from __future__ import annotations
+
+import html as entities
+import re
+
+MAX_HTML = 2_000_000
+"""Characters of HTML that are turned into text."""
+MAX_DEPTH = 100
+"""Nested lists and quotes that are told apart."""
+MAX_QUOTES = 10
+"""Quote marks before a line."""
+
+_TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*)")
+_UNSEEN = re.compile(r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml)\b", re.IGNORECASE)
+_NOT_SHOWN = re.compile(r"display\s*:\s*none|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all", re.IGNORECASE)
+_NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.IGNORECASE)
+_EMOJI = re.compile(r"""\balt\s*=\s*["']?([^\x00-\x7f"'<>]{1,8})["'\s]""", re.IGNORECASE)
+_ZERO_WIDTH = re.compile(
+    "[\xad\u034f\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]|[\u200c\u200d](?=\\s|$)|(?:^|(?<=\\s))[\u200c\u200d]"
+)
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_LINES = frozenset(
+    "address article aside body caption center dd details div dt fieldset figcaption figure footer form header html "
+    "legend li main nav option section summary tbody tfoot thead tr".split()
+)
+_PARAGRAPHS = frozenset("blockquote dir dl h1 h2 h3 h4 h5 h6 hr menu ol p pre table ul".split())
+_LISTS = frozenset({"ol", "ul", "menu", "dir"})
+_NEVER_NESTED = frozenset({"p", "li", "option"})
+
+
+def to_text(html: str) -> str:
+    """`html` as plain text, lines ending in LF, without blank lines at its ends."""
+    writer = _Writer()
+    for closing, name, attributes, declaration, text in _TOKEN.findall(_visible(html[:MAX_HTML])):
+        if name:
+            writer.tag(name.lower(), attributes, closing=bool(closing))
+            if text:
+                writer.words(_after_attributes(attributes, text))
+        else:
+            writer.words(text if declaration else f"<{text}")
+    return writer.finished()
+
+
+def _visible(html: str) -> str:
+    """Without comments and without elements whose content is never shown. What has no end hides nothing."""
+    html = _without_comments(html) if "<!--" in html else html
+    tags = [(match[2].lower(), bool(match[1]), match.start(), match.end()) for match in _UNSEEN.finditer(html)]
+    last_end = {name: start for name, closing, start, _ in tags if closing}
+    kept: list[str] = ["<!>"]  # a declaration, so that text before the first tag follows a token too
+    position, hidden = 0, ""
+    for name, closing, start, stop in tags:
+        if not hidden and not closing and last_end.get(name, -1) > start:
+            kept.append(html[position:start])
+            hidden = name
+        elif closing and name == hidden:
+            position, hidden = stop, ""
+            kept.append("</span")  # the '>' of the end tag comes next
+    kept.append(html[position:])
+    return "".join(kept)
+
+
+def _without_comments(html: str) -> str:
+    kept: list[str] = []
+    position = 0
+    while True:
+        start = html.find("<!--", position)
+        end = html.find("-->", start + 2) if start >= 0 else -1
+        if end < 0:
+            break
+        kept.append(html[position:start])
+        position = end + 3
+    kept.append(html[position:])
+    return "".join(kept)
+
+
+def _after_attributes(attributes: str, text: str) -> str:
+    """Text after a tag, without the rest of an attribute value that had a '>' in it."""
+    for quote in ('"', "'"):
+        if attributes.count(quote) % 2 and f"={quote}" in attributes.replace(" ", ""):
+            _, found, rest = text.partition(quote)
+            return rest.partition(">")[2] if found else text
+    return text
+
+
+class _Writer:
+    """Collects inline text until a block ends, then writes it as a line with its quote and list marks."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._inline: list[str] = []
+        self._gap = False
+        """A blank line is due before the next line."""
+        self._quotes: list[bool] = []
+        """Open <blockquote> elements, and whether each is a quotation (it may be mere indentation)."""
+        self._lists: list[int] = []
+        """Open lists: the number of the last item, or -1 where items are not numbered."""
+        self._marker = ""
+        self._preformatted = 0
+        self._hidden = ""
+        self._hidden_depth = 0
+        self._withheld: list[str] = []
+
+    def words(self, text: str) -> None:
+        (self._withheld if self._hidden else self._inline).append(text)
+
+    def tag(self, name: str, attributes: str, *, closing: bool) -> None:
+        if self._hidden:
+            self._within_hidden(name, closing=closing)
+            return
+        if name in _LINES:
+            self._flush()
+            if name == "li" and not closing:
+                self._item()
+        elif name in _PARAGRAPHS:
+            self._paragraph(name, attributes, closing=closing)
+        elif name == "br":
+            self._break()
+        elif name in ("td", "th"):
+            self._inline.append(" ")
+        elif name == "img" and not attributes.isascii():
+            self._inline.extend(_EMOJI.findall(attributes + " "))
+        if not closing and len(attributes) > 6 and name not in _VOID and _NOT_SHOWN.search(attributes):
+            self._hidden, self._hidden_depth = name, 1
+
+    def finished(self) -> str:
+        if self._hidden:  # it never ended: a mistake of the sender, or the mail was cut
+            self._hidden = ""
+            self._inline.extend(self._withheld)
+        self._flush()
+        return "\n".join(self._lines).strip("\n")
+
+    def _within_hidden(self, name: str, *, closing: bool) -> None:
+        if name == self._hidden:
+            self._hidden_depth += -1 if closing or name in _NEVER_NESTED else 1
+            if self._hidden_depth == 0:
+                self._hidden = ""
+                self._withheld.clear()
+
+    def _paragraph(self, name: str, attributes: str, *, closing: bool) -> None:
+        self._flush()
+        self._gap = self._gap or not (name in _LISTS and self._lists)
+        if name == "blockquote":
+            self._quote(attributes, closing=closing)
+        elif name in _LISTS:
+            self._list(name, closing=closing)
+        elif name == "pre":
+            self._preformatted = max(self._preformatted + (-1 if closing else 1), 0)
+
+    def _quote(self, attributes: str, *, closing: bool) -> None:
+        if closing:
+            del self._quotes[-1:]
+        elif len(self._quotes) < MAX_DEPTH:
+            cited = "cite" in attributes or "quote" in attributes
+            self._quotes.append(cited or not _NO_BORDER.search(attributes))
+
+    def _list(self, name: str, *, closing: bool) -> None:
+        if closing:
+            del self._lists[-1:]
+        elif len(self._lists) < MAX_DEPTH:
+            self._lists.append(0 if name == "ol" else -1)
+
+    def _item(self) -> None:
+        indent = "  " * (len(self._lists) - 1)
+        if self._lists and self._lists[-1] >= 0:
+            self._lists[-1] += 1
+            self._marker = f"{indent}{self._lists[-1]}. "
+        else:
+            self._marker = f"{indent}- "
+
+    def _break(self) -> None:
+        if not self._flush() and not self._gap and self._lines[-1:] != [self._prefix().rstrip()]:
+            self._lines.append(self._prefix().rstrip())
+
+    def _flush(self) -> bool:
+        """Write what was collected; False where there was nothing to see."""
+        if not self._inline:
+            return False
+        text = "".join(self._inline)
+        self._inline.clear()
+        if "&" in text:
+            text = entities.unescape(text)
+        if not text.isascii():
+            text = _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
+        if self._preformatted:
+            return self._write_preformatted(text)
+        text = " ".join(text.split())
+        if text:
+            self._write(text)
+        return bool(text)
+
+    def _write_preformatted(self, text: str) -> bool:
+        lines = text.replace("\r\n", "\n").strip("\r\n").split("\n")
+        for line in lines:
+            self._write(line.rstrip())
+        return any(lines)
+
+    def _write(self, line: str) -> None:
+        prefix = self._prefix()
+        if self._gap:
+            self._gap = False
+            if self._lines and self._lines[-1] != prefix.rstrip():
+                self._lines.append(prefix.rstrip())
+        self._lines.append(f"{prefix}{self._marker}{line}")
+        self._marker = ""
+
+    def _prefix(self) -> str:
+        return "> " * min(sum(self._quotes), MAX_QUOTES)

@@ -1,0 +1,138 @@
+"""A mail that was read, with its envelope and the machine's verdict, made into `InboundMessage`. Pure.
+
+Only the rules that need the envelope or our own addresses are decided here (A3, A4, A12, A14); what the mail itself
+shows was judged before. The first rule of the table wins. Nothing here proves who wrote: that takes a reply token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from channels.email.compose import LOOP_HEADER
+from channels.email.machine_mail import Verdict
+from channels.email.mail import Mail
+from channels.email.recipients import bare, reply_token
+from channels.email.reply_text import new_words
+from models.envelope import Address, Envelope, InboundMessage
+
+OWN_PASSES = 3
+"""A mail that we passed on so often runs in a circle."""
+REFERENCES = 40
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Finding(NamedTuple):
+    """A rule of the acknowledgement table that applies."""
+
+    rule: str
+    reason: str
+    machine: bool
+    """True where it says that nobody sits at the other end; False where we only know too little to answer."""
+
+
+def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[str], hostname: str) -> InboundMessage:
+    """The message of `mail`. `own`: addresses that are ours beyond doubt; `hostname`: our name in Received headers."""
+    recipients = (*mail.to, *mail.cc)
+    findings = sorted(_findings(mail, envelope, verdict, own=own, hostname=hostname), key=_table_order)
+    first = findings[0] if findings else Finding("", "", machine=False)
+    machine = next((finding for finding in findings if finding.machine), None)
+    return InboundMessage(
+        sender=_sender(mail, envelope),
+        subject=_clean(mail.subject),
+        text=_clean(mail.text),
+        reply_text=_clean(new_words(mail.text, html=mail.html)),
+        html=_clean(mail.html),
+        recipients=recipients,
+        message_id=_clean(mail.message_id),
+        references=_references(mail),
+        reply_token=_first_token(recipients, envelope),
+        sent_at=mail.date,
+        attachments=mail.attachments,
+        machine=machine.reason if machine else "",
+        machine_rule=first.rule,
+        inert=verdict.inert,
+        report=verdict.reports[0] if verdict.reports else None,
+        remarks=(*map(_clean, mail.remarks), *_remarks(findings, verdict)),
+    )
+
+
+def _sender(mail: Mail, envelope: Envelope) -> Address:
+    """The first author that can be named, else whom the transport named, else nobody (B17)."""
+    for author in mail.senders:
+        if author.address:
+            return author
+    return Address(envelope.sender.lower(), mail.senders[0].name if mail.senders else "")
+
+
+def _references(mail: Mail) -> tuple[str, ...]:
+    ids = dict.fromkeys(_clean(reference) for reference in (*mail.references, *mail.in_reply_to))
+    ids.pop("", None)
+    return tuple(ids)[:REFERENCES]
+
+
+def _first_token(recipients: Iterable[Address], envelope: Envelope) -> str:
+    """The transport's word comes first: a header may name an address that this mail was not sent to."""
+    addresses = (*envelope.recipients, *(recipient.address for recipient in recipients))
+    return next(filter(None, map(reply_token, addresses)), "")
+
+
+def _findings(
+    mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[str], hostname: str
+) -> Iterator[Finding]:
+    if verdict.automatic:
+        yield Finding(verdict.rule, verdict.reason, machine=True)
+    ours = own | {bare(recipient) for recipient in (envelope.account, *envelope.recipients)}
+    if LOOP_HEADER.lower() in mail.headers:
+        yield Finding("A3", "A3: it is a mail of ours that came back", machine=True)
+    elif any(bare(author.address) in ours for author in mail.senders if author.address):
+        yield Finding("A3", "A3: it says to be from an address of ours", machine=True)
+    by_us = re.compile(rf"\bby\s+{re.escape(hostname)}(?![\w.-])", re.IGNORECASE)
+    if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
+        yield Finding("A4", "A4: it has passed here several times", machine=True)
+    if doubt := _doubt(mail):
+        yield Finding("A12", f"A12: {doubt}", machine=False)
+    named = {bare(recipient.address) for recipient in (*mail.to, *mail.cc)}
+    if envelope.recipients and named.isdisjoint(map(bare, envelope.recipients)):
+        yield Finding("A14", "A14: our address stands in neither To nor Cc", machine=False)
+
+
+def _doubt(mail: Mail) -> str:
+    """Why the author cannot be taken at their word (rule A12)."""
+    authors = {author.address for author in mail.senders if author.address}
+    if not authors:
+        return "its From cannot be read"
+    if len(authors) > 1:
+        return f"it names more than one author: {', '.join(sorted(authors))}"
+    if len(mail.headers.all("from")) > 1:
+        return "it has more than one From header"
+    domain = _domain(next(iter(authors)))
+    elsewhere = [answer.address for answer in mail.reply_to if answer.address and not _same(domain, answer.address)]
+    return f"answers would go to another domain than its author's: {elsewhere[0]}" if elsewhere else ""
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _same(domain: str, address: str) -> bool:
+    """One domain, or one below the other."""
+    other = _domain(address)
+    return domain == other or domain.endswith(f".{other}") or other.endswith(f".{domain}")
+
+
+def _table_order(finding: Finding) -> int:
+    return int(finding.rule[1:]) if finding.rule[1:].isdigit() else 99
+
+
+def _remarks(findings: Iterable[Finding], verdict: Verdict) -> Iterator[str]:
+    for finding in findings:
+        if not finding.machine:
+            yield finding.reason
+    for report in verdict.reports[1:]:
+        yield _clean(f"the report also names {report.recipient or 'somebody'}: {report.state} {report.status}".strip())
+
+
+def _clean(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text

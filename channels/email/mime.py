@@ -1,0 +1,233 @@
+"""Reading mail: raw bytes in, a `Mail` out (RFC 5322, RFC 2045-2049 and what mailers make of them).
+
+Pure, linear in the size of the mail, and it never raises: whatever cannot be read is empty or kept as a file, and has
+a line in `remarks`. The steps: structure.py finds the parts, transfer.py and charset.py decode them, body.py says
+which are text and which are files, attachments.py names the files.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from channels.email import (
+    addresses,
+    attachments,
+    charset,
+    dates,
+    encoded_words,
+    flowed,
+    headers,
+    html_text,
+    transfer,
+    uuencode,
+)
+from channels.email.body import Body
+from channels.email.mail import Headers, Mail, Part
+from channels.email.structure import MAX_DEPTH, Entity, Tree
+from models.envelope import Address, AttachedFile
+
+MAX_REFERENCES = 20
+"""Ids kept from each end of References and In-Reply-To."""
+MAX_BODY = 2_000_000
+"""Characters of body text that are kept."""
+MAX_OTHER = 262_144
+"""Characters of decoded text that are kept of a part that is not the body."""
+
+_MESSAGE = "message/"
+_ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
+_SIGNATURES = frozenset(
+    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+)
+_INLINE_PGP = "-----BEGIN PGP MESSAGE-----"
+
+
+def read(raw: bytes) -> Mail:
+    """Read one e-mail. Never raises, whatever the bytes are."""
+    if b"\r" in raw and b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    tree = Tree(raw)
+    _decode_encoded_multipart(tree)
+    content = _Content(tree)
+    fields, remarks = tree.root.headers, content.remarks
+    senders = _addresses(fields, "from", remarks)
+    return Mail(
+        headers=fields,
+        content_type=tree.root.content_type,
+        parameters=tree.root.parameters,
+        senders=senders,
+        reply_to=_addresses(fields, "reply-to", remarks),
+        to=_addresses(fields, "to", remarks),
+        cc=_addresses(fields, "cc", remarks),
+        subject=encoded_words.decode(fields.first("subject")),
+        message_id=headers.message_id(fields.first("message-id")),
+        in_reply_to=_ids(fields, "in-reply-to"),
+        references=_ids(fields, "references"),
+        date=dates.parse(fields.first("date")) if "date" in fields else None,
+        text=content.text,
+        html=content.html,
+        text_from_html=content.text_from_html,
+        attachments=tuple(content.files),
+        parts=tuple(content.parts),
+        remarks=tuple(dict.fromkeys(remarks)),
+    )
+
+
+def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address, ...]:
+    found: list[Address] = []
+    for value in fields.all(name):
+        more, cut = addresses.read(value, addresses.MAX_ADDRESSES - len(found))
+        found += more
+        if cut:
+            remarks.append(f"The mail names more than {addresses.MAX_ADDRESSES} addresses (mass mail).")
+            break
+    return tuple(found)
+
+
+def _ids(fields: Headers, name: str) -> tuple[str, ...]:
+    ids = headers.message_ids(" ".join(fields.all(name)))
+    if len(ids) > 2 * MAX_REFERENCES:
+        ids = ids[:MAX_REFERENCES] + ids[-MAX_REFERENCES:]
+    return tuple(ids)
+
+
+def _decode_encoded_multipart(tree: Tree) -> None:
+    """A whole multipart in base64 or quoted-printable: forbidden by RFC 2045 §6.4, sent all the same."""
+    root = tree.root
+    if root.multipart or not root.content_type.startswith("multipart/"):
+        return
+    if root.encoding in ("base64", "quoted-printable"):
+        content_type = root.headers.first("content-type").encode("utf-8", "replace")
+        inner = Tree(b"Content-Type: " + content_type + b"\n\n" + transfer.decode(root.raw, root.encoding).content)
+        if inner.root.multipart:
+            root.children = inner.root.children
+            tree.remarks = inner.remarks
+
+
+class _Content:
+    """Everything below the headers: `text`, `html`, `files` and `parts`, with `remarks` on what was lost."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.remarks = tree.remarks
+        self.parts: list[Part] = []
+        self.files: list[AttachedFile] = []
+        self._bytes: dict[Entity, bytes] = {}
+        self._texts: dict[Entity, str] = {}
+        self._within: list[AttachedFile] = []
+        """Files that stood uuencoded in a text."""
+        self._whole_html = self._whole_text = ""
+        """The body of a winmail.dat."""
+        for leaf in tree.root.leaves():
+            self._decode(leaf)
+        body = Body(tree.root, self._texts)
+        for leaf in body.files:
+            self._file(leaf)
+        self.files += self._within
+        self._set_body(body, tree)
+
+    def _decode(self, leaf: Entity) -> None:
+        kind = leaf.content_type
+        if kind.startswith("multipart/"):
+            self._undivided(leaf)
+            kind = leaf.content_type
+        decoded = transfer.decode(leaf.raw, leaf.encoding)
+        content, text = decoded.content, ""
+        if not decoded.sound:
+            self.remarks.append(f"A part could not be decoded from {leaf.encoding}; it was kept as it came.")
+        if kind.startswith("text/"):
+            content, text = self._text(leaf, content)
+            if decoded.rest:
+                text = f"{text.rstrip()}\n\n{charset.decode(decoded.rest)}"
+            self._texts[leaf] = text
+        elif kind.startswith(_MESSAGE):
+            text = _lines(charset.decode(content[:MAX_OTHER]))
+        self._bytes[leaf] = content
+        self.parts.append(_part(leaf, content, text))
+        self._remark_protection(kind, text)
+
+    def _undivided(self, leaf: Entity) -> None:
+        """A multipart without parts: it was nested too deep, or is really a text (B1, B15)."""
+        if leaf.depth >= MAX_DEPTH:
+            leaf.body = leaf.start
+            leaf.encoding = ""
+            return
+        leaf.content_type = "text/plain"
+        if leaf.raw.strip():
+            self.remarks.append("The parts of the mail could not be told apart; it is shown as text.")
+
+    def _text(self, leaf: Entity, content: bytes) -> tuple[bytes, str]:
+        """The content without the files that stood in it, and the text that it is."""
+        html = leaf.content_type == "text/html"
+        if not html and b"begin" in content and leaf.disposition != "attachment":
+            content = self._without_embedded(content)
+        label = leaf.parameters.get("charset", "")
+        if html and charset.codec(label) in ("", "us-ascii"):
+            label = charset.declared_in_html(content) or label
+        if label and not charset.codec(label):
+            self.remarks.append("A text names a charset that does not exist; it was read as best as possible.")
+        text = _lines(charset.decode(content, label))
+        if leaf.parameters.get("format", "").lower() == "flowed" and leaf.content_type == "text/plain":
+            text = flowed.unflow(text, delete_space=leaf.parameters.get("delsp", "").lower() == "yes")
+        return content, text
+
+    def _without_embedded(self, content: bytes) -> bytes:
+        found = uuencode.find(content)
+        self._within += attachments.embedded(found)
+        kept: list[bytes] = []
+        position = 0
+        for file in found:
+            kept.append(content[position : file.start])
+            position = file.stop
+        return b"".join(kept) + content[position:]
+
+    def _remark_protection(self, kind: str, text: str) -> None:
+        if kind in _ENCRYPTED:
+            self.remarks.append("The mail is encrypted or signed as a whole; its content was kept as a file.")
+        elif kind in _SIGNATURES:
+            self.remarks.append("The mail carries a signature, which was not verified.")
+        elif _INLINE_PGP in text:
+            self.remarks.append("The text holds a PGP message, which was not decrypted.")
+
+    def _file(self, leaf: Entity) -> None:
+        content = self._bytes[leaf]
+        packed = attachments.winmail(leaf, content)
+        if packed is None:
+            self.files.append(attachments.of(leaf, content))
+            if attachments.is_winmail(leaf):
+                self.remarks.append("The file winmail.dat could not be unpacked.")
+            return
+        self.files += attachments.unpacked(packed.files)
+        self._whole_text, self._whole_html = packed.text, packed.html
+
+    def _set_body(self, body: Body, tree: Tree) -> None:
+        self.html, self.text, self.text_from_html = body.html, body.text, body.text_from_html
+        if not self.text.strip():
+            self.html = self.html or self._whole_html
+            self.text = _lines(self._whole_text) or (html_text.to_text(self.html) if self.html else "")
+        if len(self.text) > MAX_BODY:
+            self.text = self.text[:MAX_BODY]
+            self.remarks.append(f"The text was cut after {MAX_BODY:,} characters.")
+        if len(self.html) > html_text.MAX_HTML and self.text_from_html:
+            self.remarks.append(f"Only the first {html_text.MAX_HTML:,} characters of the HTML were turned into text.")
+        if not tree.source.strip():
+            self.remarks.append("The mail is empty.")
+        elif not (self.text.strip() or self.html or self.files):
+            self.remarks.append("The mail has no content.")
+
+
+def _part(leaf: Entity, content: bytes, text: str) -> Part:
+    return Part(
+        content_type=leaf.content_type,
+        parameters=leaf.parameters,
+        disposition=leaf.disposition if leaf.disposition in ("attachment", "inline") else "",
+        headers=leaf.headers,
+        content=content,
+        text=text,
+        depth=leaf.depth,
+    )
+
+
+def _lines(text: str) -> str:
+    """With LF as the only line end."""
+    if "\r" not in text:
+        return text
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")

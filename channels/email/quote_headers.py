@@ -1,0 +1,202 @@
+"""Recognising the line or the block that mail programs put above a quote, in many languages.
+
+What enters is one line, or a few lines joined by spaces, never more than `LONGEST` characters; what leaves is a yes,
+a role or a position. Nothing fails, and every expression is linear in its input or runs on a bounded piece of it.
+
+Three shapes are known:
+
+- attribution   'On 3 March 2025 at 10:12, Ann <ann@example.org> wrote:' (word order and language vary)
+- label block   'From: … / Sent: … / To: … / Subject: …', a label a line, or all on one line
+- divider       '-----Original Message-----', 'Begin forwarded message:'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from channels.email.quote_words import (
+    FORWARDED,
+    LABELS,
+    OPENINGS,
+    ORIGINAL,
+    QUOTING,
+    SHARED_OPENINGS,
+    WROTE,
+    WROTE_UNSPACED,
+)
+
+LONGEST = 400
+"""Characters of a joined header that are looked at."""
+
+_DECORATION = " \t\u00a0*_-=—–~#|•"
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """An alternation, longest first, in which a blank is any run of blanks (headers are wrapped anywhere)."""
+    ordered = sorted(set(words), key=lambda word: (-len(word), word))
+    return "|".join(re.escape(word).replace("\\ ", r"\s+") for word in ordered)
+
+
+_WROTE = rf"(?:(?<!\w)(?:{_any_of(WROTE)})(?!\w)|{_any_of(WROTE_UNSPACED)})"
+_WROTE_ANYWHERE = re.compile(_WROTE)
+_WROTE_LAST = re.compile(_WROTE + r"(?:\s?\(\w{1,3}\)|/\w{1,3})?$")
+_WROTE_THEN = re.compile(_WROTE + r"\s?:(?=\s)")
+_RULE_LONGEST = 160
+_QUOTING = re.compile(rf"(?:{_any_of(QUOTING)})(?!\w)")
+_OPENING = re.compile(rf"(?:{OPENINGS})(?=[\s:,\d])")
+_SHARED_OPENING = re.compile(rf"(?:(?<=\s)|(?<=--))(?:{SHARED_OPENINGS})\s(?=[^\d]{{0,24}}\d)")
+_ADDRESS = re.compile(r"[^\s<>()\[\]:;,@\"]@[^\s<>()\[\]:;,@\"]")
+_DATE = re.compile(
+    r"(?<!\d)(?:19|20)\d\d(?!\d)"
+    r"|(?<![\d.])\d{1,2}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{2}(?!\d)"
+    r"|(?<!\d)\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d"
+)
+_TIME = re.compile(
+    r"(?<![\d.:])\d{1,2}\s?(?:[:h∶：时時시点點]|\u00a0h\u00a0)\s?\d{2}(?!\d)|(?<![\d.:])\d{1,2}\.\d{2}(?![.\d])"
+    r"|(?<!\d)\d{1,2}\s?[ap]\.?m"
+)
+_EARLY_DIGIT = re.compile(r"[^\d]{0,24}\d")
+LAST_WORDS = frozenset(word.split()[-1] for word in WROTE)
+"""Last words of attributions that lack their colon."""
+
+
+def says_wrote(line: str) -> bool:
+    """True if `line` holds a verb of writing anywhere, in any of the languages."""
+    return _WROTE_ANYWHERE.search(line.casefold()) is not None
+
+
+def opens_attribution(line: str) -> bool:
+    """True if `line` begins as attributions do, with a digit soon after ('On Mon, 3 March', 'Le lun. 3')."""
+    bare = line.lstrip(_DECORATION)
+    return _OPENING.match(bare) is not None and _EARLY_DIGIT.match(bare) is not None
+
+
+def shared_opening(line: str) -> int:
+    """Where an attribution begins behind other words of `line`: 'Thanks! On Mon, 3 March'. -1 for nowhere."""
+    last = -1
+    for found in _SHARED_OPENING.finditer(line):
+        last = found.start()
+    return last
+
+
+def is_complete(text: str) -> bool:
+    """True if an attribution names day and time already, so that no earlier line belongs to it."""
+    return _DATE.search(text) is not None and _TIME.search(text) is not None
+
+
+def carries_quote(line: str) -> bool:
+    """True if `line` is an attribution with the quote behind it: 'On 3 March 2025, Ann <ann@…> wrote: Hello …'."""
+    if not opens_attribution(line):
+        return False
+    found = _WROTE_THEN.search(line.casefold())
+    return found is not None and is_attribution(line[: found.end()], quoted=False) and "@" in line[: found.end()]
+
+
+_RULE = re.compile(r"[-_=—–*~#\s]{3,}$")
+
+
+def is_rule(line: str) -> bool:
+    """True for a line of dashes, or the bare words of a divider, which count directly above a header."""
+    if _RULE.match(line[:_RULE_LONGEST]):
+        return True
+    words = " ".join(line[:_RULE_LONGEST].strip(_DECORATION + "[]:：").casefold().split())
+    return words in ORIGINAL or words in FORWARDED
+
+
+def is_attribution(text: str, *, quoted: bool) -> bool:
+    """True if `text` (lines joined by a space) is all of an attribution.
+
+    `quoted` says that what follows is marked as a quote: then less has to be said for it.
+    """
+    if len(text) > LONGEST:
+        return False
+    bare = text.strip(_DECORATION).casefold()
+    body = bare.rstrip(" \u00a0:：*_")
+    colon = len(body) < len(bare) and (":" in bare[len(body) :] or "：" in bare[len(body) :])
+    date, time = _DATE.search(body) is not None, _TIME.search(body) is not None
+    mail = "@" in body and _ADDRESS.search(body) is not None
+    opens = opens_attribution(text) or body[:1].isdigit()
+    if _WROTE_LAST.search(body):
+        return _verb_last(body, date=date, time=time, mail=mail, opens=opens, colon=colon, quoted=quoted)
+    if not colon:
+        return quoted and mail and date and body[:1].isdigit() and body.endswith((">", ")"))
+    if _QUOTING.match(body):
+        return mail or quoted
+    if _WROTE_ANYWHERE.search(body):
+        return (mail and (date or time)) or (date and opens and (time or quoted)) or (mail and quoted)
+    dated = date or time
+    return mail and dated and (quoted or (date and time and _EARLY_DIGIT.match(body) is not None))
+
+
+def _verb_last(body: str, *, date: bool, time: bool, mail: bool, opens: bool, colon: bool, quoted: bool) -> bool:
+    if mail and (date or time or "<" in body or "(" in body or "[" in body or quoted):
+        return True
+    if date and (opens or time):
+        return colon or quoted or time
+    if time and opens:
+        return colon or quoted
+    return quoted and colon and len(body) <= 120
+
+
+def divider(line: str) -> str:
+    """What a line between dashes announces: 'original', 'forwarded' or ''.
+
+    'Begin forwarded message:' needs no dashes, its colon is enough; other words without dashes are prose.
+    """
+    bare = line.strip(_DECORATION + "[]<>：:").casefold()
+    words = " ".join(bare.split())
+    kind = "original" if words in ORIGINAL else "forwarded" if words in FORWARDED else ""
+    if kind:
+        return kind if line[0] in "-_=—–*>[#~" or (kind == "forwarded" and line[-1] in ":：") else ""
+    if words.startswith("forwarded by ") and line.startswith("--"):
+        return "forwarded"
+    return ""
+
+
+def label(line: str) -> str:
+    """The role of a header label that opens `line` (from, sent, to, cc, subject, other), or ''."""
+    head, colon, _ = line[:48].replace("：", ":").partition(":")
+    return LABELS.get(head.strip(" \t\u00a0*_").casefold(), "") if colon else ""
+
+
+_INNER_LABEL = re.compile(rf"(?<=[\s>;])\*?({_any_of(word for word in LABELS if len(word) > 1)}|à)\s?\*?\s?[:：](?=\s|\*)")
+
+
+def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> int:
+    """Where the label block that begins at `start` ends: the index after its last line, or `start` for no block.
+
+    `lines` are stripped. One blank line between labels is allowed (paragraphs made into text), as are wrapped values.
+    `announced` says that a divider stands above. 'From: Paris / To: Lyon / Date: 3 May' is not a block: it takes an
+    address, or a subject and a date.
+    """
+    roles: set[str] = set()
+    evidence = dated = pending = False
+    end, index, loose = start, start, 0
+    while index < min(len(lines), start + 24) and loose < 4:
+        line = lines[index][:LONGEST]
+        role = label(line) if line else ""
+        if role in roles and role != "other":
+            break
+        index += 1
+        if role:
+            inner = [LABELS[word] for word in _INNER_LABEL.findall(line.casefold())] if len(line) > 30 else []
+            roles.update((role, *inner))
+            dated = dated or ("sent" in (role, *inner) and any(map(str.isdigit, line)))
+            evidence = evidence or pending or ("@" in line and role in ("from", "to", "cc"))
+            end, loose, pending = index, 0, False
+        elif not roles:
+            break
+        else:
+            loose += 1 if line else 2
+            pending = pending or "@" in line
+    return end if _is_block(roles, evidence=evidence, dated=dated, announced=announced) else start
+
+
+def _is_block(roles: set[str], *, evidence: bool, dated: bool, announced: bool) -> bool:
+    named = roles - {"other"}
+    if announced and "from" in named:
+        return True
+    if len(named) >= 3 and ("from" in named or {"sent", "subject"} <= named):
+        return evidence or ("subject" in named and dated)
+    return evidence and "from" in named and (dated or "subject" in named) and len(named) >= 2

@@ -1,0 +1,257 @@
+"""Telling quoted lines and the headers above them from new ones, in one pass over the lines of a mail.
+
+What enters is stripped lines without invisible characters; what leaves is a kind for each. Nothing fails. The time is
+linear: only suspicious lines are looked at closely, only their ends, and only so many of them.
+
+- '>' lines are quoted; what stands between or below them is an answer, and new.
+- A header (attribution, label block, divider: see `quote_headers`) is looked for where a line ends or begins like one.
+  Where '>' lines follow it, reading goes on behind it. Otherwise all that follows is quoted, unless nothing new stands
+  above: then a mail was passed on, and is what the sender wants read.
+- A line 'please write your reply above this line' ends the reading in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from channels.email import quote_headers, signature
+from channels.email.quote_words import ABOVE_THIS_LINE, REPLY_PLEASE
+
+NEW, QUOTED, HEADER = range(3)
+
+_EXAMINED = 400
+"""Suspicious lines that are looked at closely; what has more of them is no mail that somebody wrote."""
+_WRAPPED = 5
+"""Lines over which an attribution may be wrapped."""
+_LINE = 300
+"""Characters at the end of a line in which a header may stand."""
+_QUOTE_MARKS = (">", "＞")
+_SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–#[~")
+_SENTENCE_ENDS = (".", "!", "?", "…")
+
+
+class Reading:
+    """The lines of one mail and what became of each.
+
+    `kinds` holds NEW, QUOTED or HEADER for every line. `shared` names lines that an answer and a header share: the
+    column at which the header begins.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self.kinds = bytearray(len(lines))
+        self.shared: dict[int, int] = {}
+        self._examined = 0
+        self._announced = False
+        self._marked: list[int] = []
+        self._words_from = 0
+
+    def run(self) -> None:
+        """Give every line its kind."""
+        stop = self._marker()
+        self._mark(stop, len(self.lines), QUOTED)
+        index = 0
+        while index < stop:
+            index = self._step(index)
+        self._take_back_prose()
+
+    def _step(self, index: int) -> int:
+        """Read the line at `index`; returns the index to go on with."""
+        line = self.lines[index]
+        if not line:
+            return index + 1
+        first = line[0]
+        if first in _QUOTE_MARKS:
+            self.kinds[index] = QUOTED
+            self._marked.append(index)
+            return index + 1
+        if first == "|" and self._in_piped_quote(index):
+            self.kinds[index] = QUOTED
+            return index + 1
+        if (
+            line[-1] in _SUSPICIOUS_ENDS
+            or first in _SUSPICIOUS_STARTS
+            or ":" in line[:40]
+            or "：" in line[:40]
+            or "@" in line[:160]
+            or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS
+        ) and self._examined < _EXAMINED:
+            found = self._header(index)
+            if found is not None:
+                return self._pass(*found)
+        if index and self.kinds[index - 1] == QUOTED and self._overflows(index):
+            self.kinds[index] = QUOTED
+        return index + 1
+
+    def _header(self, index: int) -> tuple[int, int] | None:
+        """The lines [start, stop) of the quote header that `index` belongs to, None where it belongs to none."""
+        line = self.lines[index]
+        if len(line) > 7 and quote_headers.divider(line[:_LINE]):
+            self._examined += 1
+            return index, self._announced_stop(index + 1)
+        if quote_headers.label(line):
+            self._examined += 1
+            stop = quote_headers.block_end(self.lines, index)
+            if stop > index:
+                return self._rule_above(index), stop
+        return self._attribution(index)
+
+    def _announced_stop(self, index: int) -> int:
+        """Where the header ends that a divider above `index` began: behind a label block or an attribution."""
+        start = self._next_written(index, 3)
+        stop = quote_headers.block_end(self.lines, start, announced=True)
+        if stop > start:
+            return stop
+        for stop in range(start + 1, min(len(self.lines), start + 4) + 1):
+            quoted = self._quote_follows(stop)
+            if quote_headers.is_attribution(" ".join(self.lines[start:stop]), quoted=quoted):
+                return stop
+        return index
+
+    def _attribution(self, index: int) -> tuple[int, int] | None:
+        """The attribution whose last line is at `index`, however its lines were wrapped."""
+        quoted = self._quote_follows(index + 1)
+        tail = self.lines[index][-_LINE:]
+        if not (quoted or "@" in tail or quote_headers.says_wrote(tail)):
+            return None
+        self._examined += 1
+        if tail[-1] not in _SUSPICIOUS_ENDS and not quoted and quote_headers.carries_quote(self.lines[index][:_LINE]):
+            return (index, index + 1) if self._words_above(index) else None
+        floor = max(0, index - _WRAPPED + 1)
+        for start in range(index, floor - 1, -1):
+            if self.kinds[start] != NEW or not self.lines[start]:
+                return None
+            joined = " ".join([self.lines[start][-_LINE:], *self.lines[start + 1 : index + 1]])
+            if quote_headers.is_attribution(joined, quoted=quoted):
+                return self._opened(start, index), index + 1
+        return None
+
+    def _opened(self, start: int, index: int) -> int:
+        """Where the attribution begins, of which the lines [start, index] were sure: its opening may stand above.
+
+        Notes in `shared` where the opening stands behind words of the answer.
+        """
+        for above in range(start, max(-1, index - _WRAPPED), -1):
+            line = self.lines[above]
+            if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
+                break
+            if quote_headers.opens_attribution(line):
+                return self._rule_above(above)
+            column = quote_headers.shared_opening(line[:2000])
+            if column > 0:
+                self.shared[above] = column
+                return above
+            if above == start and quote_headers.is_complete(" ".join(self.lines[start : index + 1])):
+                break
+        return self._rule_above(start)
+
+    def _pass(self, start: int, stop: int) -> int:
+        """Mark a header; returns the index to go on with, which is the end where all that follows is quoted."""
+        self._mark(start, stop, HEADER)
+        if self._quote_follows(stop):
+            self._announced = True
+            return stop
+        if start in self.shared or self._words_above(start):
+            self._mark(stop, len(self.lines), QUOTED)
+            return len(self.lines)
+        return stop
+
+    def _mark(self, start: int, stop: int, kind: int) -> None:
+        self.kinds[start:stop] = bytes((kind,)) * (stop - start)
+
+    def _words_above(self, stop: int) -> bool:
+        """True if the sender wrote something above `stop`, signatures and what programs add not counted."""
+        if self.shared:
+            return True
+        start, self._words_from = self._words_from, stop
+        written = [self.lines[index] for index in range(start, stop) if self.kinds[index] == NEW and self.lines[index]]
+        if len(signature.find(written)) < len(written):
+            self._words_from = start
+            return True
+        return False
+
+    def _rule_above(self, start: int) -> int:
+        """`start`, or the line of dashes or of 'Original message' directly above it."""
+        for above in range(start - 1, max(-1, start - 4), -1):
+            line = self.lines[above]
+            if self.kinds[above] != NEW:
+                break
+            if line and quote_headers.is_rule(line):
+                return above
+            if line:
+                break
+        return start
+
+    def _next_written(self, index: int, blanks: int) -> int:
+        """The first line from `index` on that is not blank, past at most so many blank ones."""
+        stop = min(len(self.lines), index + blanks)
+        while index < stop and not self.lines[index]:
+            index += 1
+        return index
+
+    def _quote_follows(self, index: int) -> bool:
+        index = self._next_written(index, 3)
+        if index >= len(self.lines) or not self.lines[index]:
+            return False
+        line = self.lines[index]
+        return line[0] in _QUOTE_MARKS or (line[0] == "|" and self._in_piped_quote(index))
+
+    def _in_piped_quote(self, index: int) -> bool:
+        """True if '|' at `index` marks a quote: its neighbour has one too, and it is no table."""
+        line = self.lines[index]
+        if line.endswith("|") and len(line) > 1:
+            return False
+        return any(self.lines[other].startswith("|") for other in (index - 1, index + 1) if 0 <= other < len(self.lines))
+
+    def _overflows(self, index: int) -> bool:
+        """True if the line is the end of the quoted line above it, broken off by a program that wraps late."""
+        line, above = self.lines[index], self.lines[index - 1]
+        if index + 1 >= len(self.lines) or not self.lines[index + 1].startswith(_QUOTE_MARKS):
+            return False
+        return 62 <= len(above) <= 100 and len(line) <= 24 and not line[0].isupper() and above[-1] not in ".?!:;"
+
+    def _marker(self) -> int:
+        """The line 'reply above this line', or the number of lines where there is none."""
+        text = "\n".join(self.lines)
+        if not any(words in text for words in ABOVE_THIS_LINE):
+            return len(self.lines)
+        for index, line in enumerate(self.lines):
+            if len(line) <= 160 and not line.startswith(_QUOTE_MARKS) and _is_marker(line):
+                return index
+        return len(self.lines)
+
+    def _take_back_prose(self) -> None:
+        """Lines with '>' that nobody quoted: one alone in a sentence or before a number, or a Python session."""
+        if self._announced or not self._marked:
+            return
+        if all(self.lines[index].startswith(">>>") for index in self._marked):
+            prose = self._marked
+        elif len(self._marked) == 1 and self._is_comparison(self._marked[0]):
+            prose = self._marked
+        else:
+            return
+        for index in prose:
+            self.kinds[index] = NEW
+
+    def _is_comparison(self, index: int) -> bool:
+        line = self.lines[index]
+        bare = line.lstrip(">＞= ")
+        if bare[:1].isdigit() or line.startswith((">=", ">From ")):
+            return True
+        neighbours = [self.lines[other] for other in (index - 1, index + 1) if 0 <= other < len(self.lines)]
+        return bool(bare) and len(neighbours) == 2 and all(neighbours)
+
+
+def read(lines: Sequence[str]) -> Reading:
+    """Read the lines of a mail (stripped, without invisible characters)."""
+    reading = Reading(lines)
+    reading.run()
+    return reading
+
+
+def _is_marker(line: str) -> bool:
+    if not any(words in line for words in ABOVE_THIS_LINE):
+        return False
+    undecorated = line[0].isalnum() and (line[-1].isalnum() or line[-1] == ".")
+    return not undecorated or line.casefold().startswith(REPLY_PLEASE)

@@ -1,0 +1,106 @@
+"""Receipts (RFC 8098) and complaints (RFC 5965): what a reader, or a reader's mail provider, did with our message.
+
+Enters: a `Mail` that carries such a report. Leaves: a `DeliveryReport`, or none where the mail carries no report.
+Nothing fails; what cannot be read is ''.
+"""
+
+from __future__ import annotations
+
+from channels.email.mail import Mail
+from channels.email.report_fields import (
+    Fields,
+    address_in,
+    groups,
+    header_block,
+    message_id_in,
+    original_id,
+    returned_text,
+    typed_address,
+)
+from models.envelope import DeliveryReport
+
+_RECEIPTS = ("message/disposition-notification", "message/global-disposition-notification")
+_COMPLAINTS = ("message/feedback-report",)
+
+
+def is_receipt(mail: Mail) -> bool:
+    """Whether `mail` is a disposition notification, not merely carries one as a file."""
+    return _is_report(mail, "disposition-notification", _RECEIPTS)
+
+
+def is_complaint(mail: Mail) -> bool:
+    """Whether `mail` is a feedback report in the standard form, or in the one that Hotmail sends."""
+    return _is_report(mail, "feedback-report", _COMPLAINTS) or _is_hotmail(mail)
+
+
+def read_receipt(mail: Mail) -> DeliveryReport:
+    """What the receipt says: read, where it was displayed to somebody (RFC 8098 §3.2.6), else merely delivered."""
+    fields = _fields(mail, _RECEIPTS)
+    disposition = fields.get("disposition", "")
+    kind = disposition.rpartition(";")[2].strip().lower()
+    recipient = typed_address(fields.get("original-recipient", "")) or typed_address(fields.get("final-recipient", ""))
+    original = fields.get("original-message-id", "").strip("<> ") or original_id(mail, returned_text(mail))
+    return DeliveryReport(
+        state="read" if kind.startswith("displayed") else "delivered",
+        recipient=recipient or (mail.senders[0].address if mail.senders else ""),
+        message_id=original,
+        reason=disposition[:200],
+    )
+
+
+def read_complaint(mail: Mail) -> DeliveryReport:
+    """Who complained about which message. The mail was delivered, and was not wanted."""
+    fields = _fields(mail, _COMPLAINTS)
+    returned = returned_text(mail)
+    header = header_block(returned)
+    recipient = next(
+        filter(
+            None,
+            (
+                address_in(text)
+                for text in (
+                    fields.get("original-rcpt-to", ""),
+                    fields.get("removal-recipient", ""),
+                    header.get("x-hmxmroriginalrecipient", ""),
+                    header.get("to", ""),
+                )
+            ),
+        ),
+        "",
+    )
+    return DeliveryReport(
+        state="delivered",
+        recipient=recipient,
+        message_id=message_id_in(returned),
+        reason=f"complaint: {fields.get('feedback-type', 'abuse')[:100]}",
+    )
+
+
+def _is_report(mail: Mail, kind: str, types: tuple[str, ...]) -> bool:
+    if mail.content_type in types:
+        return True
+    if mail.content_type != "multipart/report":
+        return False
+    declared = mail.parameters.get("report-type", "").lower()
+    return declared == kind or (
+        declared != "delivery-status" and any(part.content_type in types for part in mail.parts)
+    )
+
+
+def _is_hotmail(mail: Mail) -> bool:
+    return (
+        mail.subject.lower().startswith("complaint about message from")
+        and bool(mail.senders)
+        and mail.senders[0].address.endswith(("@hotmail.com", "@outlook.com", "@microsoft.com"))
+    )
+
+
+def _fields(mail: Mail, types: tuple[str, ...]) -> Fields:
+    """The fields of the first part of one of `types`; later blocks add what earlier ones lack."""
+    merged: Fields = {}
+    for part in mail.parts:
+        if part.content_type in types:
+            for fields in groups(part.text or part.content.decode("utf-8", "replace")):
+                merged = {**fields, **merged}
+            break
+    return merged

@@ -1,0 +1,123 @@
+"""Keeping only what somebody wrote anew: without quote headers, quoted text and signatures.
+
+What enters is the plain text of a mail (any line ends, any length, any language), and its HTML where it has one. What
+leaves is the new words, line by line as they were written; nothing is reworded. Nothing fails, and the
+time is linear in the length, however hostile the text.
+
+Every line is one of: new, quoted, header of a quote (`quoting` tells these three apart), signature (`signature`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import msgspec
+
+from channels.email import html_quotes, html_text, quoting, signature
+
+_SIGNATURE = 3
+_NEW_RUN = re.compile(rb"\x00+")
+_QUOTED_RUN = re.compile(rb"[\x01\x02]+")
+_SIGNATURE_RUN = re.compile(rb"\x03+")
+_SEGMENTS = 200
+"""Runs of new lines whose end is searched for a signature; interleaved answers have a few."""
+
+_COMMON_INVISIBLE = ("\u200b", "\u200e", "\u200f", "\u200c", "\u200d", "\ufeff", "\u202a", "\u202c", "\u2060", "\u2068", "\u00ad")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
+
+
+class Split(msgspec.Struct, frozen=True):
+    """A mail's text in three parts, each in its own order, without blank lines around it."""
+
+    new: str
+    """What the sender wrote for this mail."""
+    quoted: str = ""
+    """Earlier mail, and the headers that announce it."""
+    signature: str = ""
+
+
+def new_words(text: str, *, html: str = "") -> str:
+    """Only the new words of a mail; '' where there are none.
+
+    `text` is its plain text, '' where there is none; `html` its HTML, whether `text` was made from it or stood beside
+    it. The text decides; the markup is asked only where the text marks no quote with '>', and believed where it cuts
+    off the end of what the text has.
+    """
+    told = split(text if text.strip() or not html else html_text.to_text(html))
+    if not html:
+        return told.new
+    if told.new and "\n>" not in f"\n{told.quoted}":
+        bare = html_quotes.cut(html)
+        words = split(html_text.to_text(bare)).new if bare != html else ""
+        if words and _begins_with(told.new, words):
+            return words
+    return told.new or _indented_words(html)
+
+
+def _begins_with(text: str, beginning: str) -> bool:
+    """True if the words of `text` begin with those of `beginning`, however they are spaced."""
+    words = beginning.split()
+    return text.split(None, len(words))[: len(words)] == words
+
+
+def _indented_words(html: str) -> str:
+    """The words of a mail that consists of indentation: blockquotes that no program made as quotes."""
+    plain = html_quotes.without_indentation(html)
+    return split(html_text.to_text(plain)).new if plain != html else ""
+
+
+def split(text: str) -> Split:
+    """Tell the new words of a mail's plain text from the quoted ones and from the signature."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
+    visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
+    probes = [line.strip() for line in visible]
+    reading = quoting.read(probes)
+    kinds = reading.kinds
+    for index, column in reading.shared.items():
+        lines[index], kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
+    _mark_signatures(probes, kinds)
+    return Split(
+        _gather(lines, _NEW_RUN.finditer(kinds)),
+        _gather(lines, _QUOTED_RUN.finditer(kinds)),
+        _gather(lines, _SIGNATURE_RUN.finditer(kinds)),
+    )
+
+
+def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:
+    """Mark the signatures at the ends of the runs of new lines, unless they are all that was said."""
+    marked: list[int] = []
+    for run in islice(_NEW_RUN.finditer(kinds), _SEGMENTS):
+        start = run.start()
+        marked += [start + index for index in signature.find(probes[start : run.end()])]
+    for index in marked:
+        kinds[index] = _SIGNATURE
+    said = any(any(probes[run.start() : run.end()]) for run in _NEW_RUN.finditer(kinds))
+    if not said and signature.says_something([probes[index] for index in marked]):
+        for index in marked:
+            kinds[index] = quoting.NEW
+
+
+def _gather(lines: Sequence[str], runs: Iterable[re.Match[bytes]]) -> str:
+    """The lines of these runs. Between two runs a blank line stands only where both sides had one."""
+    gathered: list[str] = []
+    blank_above = False
+    for run in runs:
+        start, stop = run.span()
+        while start < stop and not lines[start].strip():
+            start += 1
+        if start == stop:
+            blank_above = True
+            continue
+        if gathered and blank_above and start > run.start():
+            gathered.append("")
+        last = stop
+        while not lines[last - 1].strip():
+            last -= 1
+        gathered += [line.rstrip() for line in lines[start:last]]
+        blank_above = last < stop
+    return "\n".join(gathered).strip()

@@ -1,0 +1,194 @@
+"""The two ways out for a `Letter`: a mail relay, or a local maildir where none is configured.
+
+Leaves a `Receipt`. Raises `Refused` for the relay's permanent no about this mail, `Unavailable` for everything else:
+4xx, network, a relay that does not let us in, and an answer that did not come after the last dot (the mail may then
+have been taken; who queued it decides whether to repeat it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+
+from channels import Refused, Unavailable
+from channels.email.compose import Letter
+from config.settings import Relay as RelaySettings
+from models.envelope import Receipt
+
+FINAL_REPLY_SECONDS = 600.0
+"""RFC 5321 §4.5.3.2.6: the relay may take ten minutes over the last dot; to hang up sooner makes doubles."""
+IDLE_SECONDS = 20.0
+"""How long a connection without work is kept."""
+SEEN_FLAGS = ("", ":2,", ":2,S")
+"""How a mail is renamed when a reader moves it from new to cur."""
+LOCKED_OUT = frozenset({530, 534, 535, 538})
+"""The relay wants another login: a mistake in our settings, not a fault of the mail (RFC 4954 §6)."""
+
+
+class WayOut(Protocol):
+    """Carries letters out."""
+
+    repeatable: bool
+    """True where sending the same letter twice cannot bring it to the customer twice."""
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Hand the letter over. Raises `Refused` or `Unavailable`."""
+        ...
+
+
+class Relay:
+    """A mail relay, spoken to by SMTP. One idle connection is kept for a moment between letters."""
+
+    repeatable = False
+
+    def __init__(self, settings: RelaySettings, hostname: str, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._settings = settings
+        self._hostname = hostname
+        self._idle_seconds = idle_seconds
+        self._kept: tuple[SMTP, asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Hand the letter to the relay. Raises `Refused` or `Unavailable`."""
+        client = await self._take() or await self._connect()
+        try:
+            detail = await self._transact(client, letter)
+        except SMTPResponseException as error:
+            client.close()
+            raise _worded(error) from error
+        except (SMTPException, OSError) as error:
+            client.close()
+            raise Unavailable(f"the mail relay did not answer: {type(error).__name__}") from error
+        except BaseException:
+            client.close()
+            raise
+        self._keep(client)
+        return Receipt(detail=detail)
+
+    async def _connect(self) -> SMTP:
+        settings = self._settings
+        client = SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            username=settings.username or None,
+            password=settings.password.get_secret_value() or None,
+            local_hostname=self._hostname,
+            timeout=settings.timeout_seconds,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+        )
+        try:
+            await client.connect()
+        except (SMTPException, OSError, ValueError) as error:
+            client.close()
+            raise Unavailable(f"the mail relay cannot be used: {_reason(error)}") from error
+        return client
+
+    async def _transact(self, client: SMTP, letter: Letter) -> str:
+        if letter.international and not client.supports_extension("smtputf8"):
+            raise SMTPResponseException(553, "5.6.7 the relay cannot carry addresses outside ASCII")
+        encoding = "utf-8" if letter.international else "ascii"
+        await client.mail(letter.sender, options=["SMTPUTF8"] if letter.international else [], encoding=encoding)
+        await client.rcpt(letter.recipient, encoding=encoding)
+        reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
+        return reply.message
+
+    async def _take(self) -> SMTP | None:
+        """The kept connection, where it still answers."""
+        if self._kept is None:
+            return None
+        (client, loop, timer), self._kept = self._kept, None
+        if loop is not asyncio.get_running_loop():
+            return None
+        timer.cancel()
+        try:
+            await client.rset()
+        except (SMTPException, OSError):
+            client.close()
+            return None
+        return client
+
+    def _keep(self, client: SMTP) -> None:
+        loop = asyncio.get_running_loop()
+        if self._kept is not None and self._kept[1] is loop:
+            self._leave(client)
+            return
+        self._kept = client, loop, loop.call_later(self._idle_seconds, self._expire)
+
+    def _expire(self) -> None:
+        if self._kept is not None:
+            (client, _, _), self._kept = self._kept, None
+            self._leave(client)
+
+    def _leave(self, client: SMTP) -> None:
+        task = asyncio.get_running_loop().create_task(_say_goodbye(client))
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
+
+async def _say_goodbye(client: SMTP) -> None:
+    try:
+        await client.quit(timeout=5)
+    except (SMTPException, OSError):
+        client.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SMTPResponseException):
+        return f"{error.code} {error.message}"
+    return str(error) or type(error).__name__
+
+
+def _worded(error: SMTPResponseException) -> Refused | Unavailable:
+    if error.code >= 500 and error.code not in LOCKED_OUT:
+        return Refused(_reason(error))
+    return Unavailable(f"the mail relay said: {_reason(error)}")
+
+
+class Maildir:
+    """A folder of mails with tmp, new and cur. A letter's name is made from its Message-ID, so it is there once."""
+
+    repeatable = True
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._attempts = count()
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Write the letter, flushed to disk. Raises `Unavailable` where the disk does not take it."""
+        try:
+            return await asyncio.to_thread(self._write, letter)
+        except OSError as error:
+            raise Unavailable(f"the local maildir cannot be written: {error.strerror}") from error
+
+    def _write(self, letter: Letter) -> Receipt:
+        name = f"{hashlib.sha256(letter.message_id.encode()).hexdigest()[:40]}.guichet"
+        for part in ("tmp", "new", "cur"):
+            (self._folder / part).mkdir(parents=True, exist_ok=True)
+        target = self._folder / "new" / name
+        if target.exists() or any((self._folder / "cur" / f"{name}{flags}").exists() for flags in SEEN_FLAGS):
+            return Receipt(provider_id=name, detail="was in the maildir already")
+        draft = self._folder / "tmp" / f"{name}.{os.getpid()}.{next(self._attempts)}"
+        trace = f"Return-Path: <{letter.sender}>\r\nDelivered-To: {letter.recipient}\r\n".encode()
+        with draft.open("wb") as file:
+            file.write(trace + letter.content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+        _flush_folder(target.parent)
+        return Receipt(provider_id=name, detail="delivered into the local maildir")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

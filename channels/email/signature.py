@@ -1,0 +1,175 @@
+"""Finding the signature at the end of what somebody wrote.
+
+What enters is a run of stripped lines; what leaves is the indices of those that are signature. Nothing fails; only the
+last lines are looked at, so the cost does not grow with the run.
+
+Losing a customer's words is worse than keeping a signature. A line goes when it is one of:
+
+- all from a '-- ' line (RFC 3676 §4.3), or a '--' line, to the end, where that is short
+- a rule of dashes and the short card below it: a name first, an address, number or link somewhere
+- what a program adds by itself: 'Sent from my iPhone', 'Obtenez Outlook pour iOS', 'Virus-free. www.avast.com'
+- a last line '-Ann'
+- below 'Kind regards,' and a name: a card of several short lines with an address, number or link in it
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from channels.email.signature_words import (
+    DEVICES,
+    GET_APP,
+    GET_APP_LAST,
+    MY,
+    PROGRAM_LINES,
+    SENT_FROM,
+    SENT_FROM_LAST,
+    VALEDICTIONS,
+)
+
+_TAIL = 40
+"""Lines at the end that are looked at."""
+
+_RULE = re.compile(r"[-_—–―=*~─━]{3,}$|[—–―─━]{2,}$|_{2}$")
+_CONTACT = re.compile(
+    r"[^\s@]@[^\s@]|https?://|www\.|\+\d|\(?\d{2,4}\)?[ .\-/]\d{2,4}[ .\-/]?\d|(?<!\d)\d{8,12}(?!\d)|[📧📱📞☎✉🌐]"
+    r"|\b(?:tel|tél|phone|mobile|mob|fax|cell)\b\.?\s?:?",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
+_DASHED_NAME = re.compile(r"(?:-|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
+_MAILING_LIST = re.compile(r"mailing list|mailman|unsubscribe|liste de diffusion", re.IGNORECASE)
+_DECORATION = " \t\u00a0*_-–—<>[]()~"
+_OPENINGS = (*SENT_FROM, *GET_APP, *PROGRAM_LINES)
+_UNSPACED = tuple(words for words in _OPENINGS if words[0] >= "\u2e80")
+_FIRST_WORDS = frozenset({words.split()[0] for words in _OPENINGS} | {"outlook", "von", "[https"})
+"""A glance at the first word spares most lines the closer look."""
+
+
+def find(lines: Sequence[str]) -> set[int]:
+    """The indices in `lines` that are signature. `lines` are stripped and free of invisible characters."""
+    first = max(0, len(lines) - _TAIL)
+    written = [index for index in range(first, len(lines)) if lines[index]]
+    gone = {index for index in written[-12:] if is_program_line(lines[index])}
+    written = [index for index in written if index not in gone]
+    start = _delimited(lines, written)
+    if start is None:
+        start = _carded(lines, written)
+    if start is not None:
+        gone.update(index for index in written if index >= start)
+        written = [index for index in written if index < start]
+    if _ends_in_dashed_name(lines, written):
+        gone.add(written[-1])
+    return gone
+
+
+def says_something(lines: Sequence[str]) -> bool:
+    """True if what was taken for a signature holds a sentence: then it is better shown than lost."""
+    return any(_is_sentence(line) for line in lines if not is_program_line(line))
+
+
+def is_program_line(line: str) -> bool:
+    """True if a mail program added `line` by itself ('Sent from my iPhone')."""
+    head = line[:24].lstrip(_DECORATION).casefold().partition(" ")[0]
+    if head not in _FIRST_WORDS and not line.endswith(SENT_FROM_LAST) and not head.startswith(_UNSPACED):
+        return False
+    if len(line) > 200:
+        return False
+    bare = _LINK.sub("", line).strip(_DECORATION + ".。!").casefold()
+    if not bare or len(bare) > 110:
+        return False
+    if bare.startswith(PROGRAM_LINES):
+        return True
+    words = bare.split()
+    if bare.startswith(GET_APP) or (words[0] == "outlook" and bare.endswith(GET_APP_LAST)):
+        return len(words) <= 8
+    if bare.endswith(SENT_FROM_LAST):
+        return len(words) <= 9 and _names_device(bare)
+    opening = next((start for start in SENT_FROM if bare.startswith(start)), "")
+    return bool(opening) and _is_sender(bare[len(opening) :].strip(), line)
+
+
+def _is_sender(rest: str, line: str) -> bool:
+    """True if what follows 'Sent from' is a device or a program, and not a place or a reason."""
+    words = rest.split()
+    if not words or len(words) > 14:
+        return False
+    spelt_as_name = any(letter.isupper() for letter in line[1:])
+    if _names_device(rest):
+        return words[0] in MY or spelt_as_name or not rest.isascii()
+    return len(words) <= 3 and spelt_as_name and line[-1] not in ".?!:"
+
+
+def _names_device(rest: str) -> bool:
+    return any(device in rest for device in DEVICES)
+
+
+def _delimited(lines: Sequence[str], written: Sequence[int]) -> int | None:
+    """Where '-- ' or a rule above a card begins."""
+    for rank, index in enumerate(written):
+        line = lines[index]
+        below = len(written) - rank - 1
+        if line == "--" and below <= 12:
+            return index
+        if _RULE.match(line) and below and _is_card([lines[other] for other in written[rank + 1 :]]):
+            return index
+    return None
+
+
+def _is_card(below: Sequence[str]) -> bool:
+    """True if the lines below a rule are a card or the footer of a mailing list."""
+    if len(below) > 10:
+        return False
+    if any(_MAILING_LIST.search(line[:200]) for line in below) and len(below) <= 6:
+        return True
+    return _is_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
+
+
+def _carded(lines: Sequence[str], written: Sequence[int]) -> int | None:
+    """Where the card below a valediction and a name begins; the valediction and the name stay."""
+    for rank in range(max(0, len(written) - 14), len(written)):
+        if not _is_valediction(lines[written[rank]]):
+            continue
+        card = [lines[index] for index in written[rank + 2 :]]
+        name = lines[written[rank + 1]] if rank + 1 < len(written) else ""
+        plausible = len(card) >= 2 and _is_name(name) and any(map(_is_contact, card))
+        if plausible and not any(map(_is_sentence, card)):
+            return written[rank + 2]
+    return None
+
+
+def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
+    """True for '-Ann' below a blank line, unless it may be the end of a list."""
+    if len(written) < 2 or not _DASHED_NAME.match(lines[written[-1]][:60] if len(lines[written[-1]]) < 60 else ""):
+        return False
+    above = written[-2]
+    return above < written[-1] - 1 and not lines[above].startswith(("-", "*", "•", "–"))
+
+
+def _is_valediction(line: str) -> bool:
+    bare = line.strip(" \t\u00a0,.!;:*_-–—").casefold()
+    return len(bare) < 60 and bare in VALEDICTIONS
+
+
+def _is_name(line: str) -> bool:
+    bare = line.strip(" \t\u00a0*_|,")
+    return (
+        0 < len(bare) <= 60
+        and len(bare.split()) <= 6
+        and bare[-1] not in ".?!:;"
+        and (bare[0].isupper() or not bare[0].isascii())
+        and not any(map(str.isdigit, bare))
+    )
+
+
+def _is_contact(line: str) -> bool:
+    return _CONTACT.search(line[:200]) is not None
+
+
+def _is_sentence(line: str) -> bool:
+    """True if `line` reads like something said rather than like a line of a card."""
+    words = len(line.split(None, 12))
+    return line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s") or (
+        words > 6 and (line.endswith((".", "!", ":")) or not _is_contact(line)) and "|" not in line
+    )

@@ -1,0 +1,196 @@
+"""The MIME tree: bytes in, nested entities with offsets out (RFC 2046 §5.1). Nothing raises.
+
+One walk over the lines that begin with "--", with a stack of the open multiparts, so that time is linear in the size
+and does not depend on depth. An outer delimiter closes whatever is open inside; missing closing delimiters, spaces
+after a delimiter and a missing or wrong boundary parameter are survived. Attached messages are leaves: never entered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from channels.email import headers, parameters
+from channels.email.mail import Headers
+
+MAX_DEPTH = 50
+MAX_LEAVES = 200
+MAX_STRANGE_LINES = 500_000
+"""Lines that begin with "--" and delimit nothing; after so many the rest belongs to the part that is open."""
+PART_WINDOW = 65_536
+"""Bytes within which the header block of a part must end."""
+
+_MAX_DELIMITER = 300
+_GUESSED_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\n(?=content-|\r?\n)", re.IGNORECASE)
+_NEAR = 1_048_576
+_NO_HEADERS = Headers()
+
+
+class Entity:
+    """A message or part: its headers, its place in `source`, and its children where it is a multipart."""
+
+    __slots__ = (
+        "body", "children", "content_type", "depth", "disposition", "disposition_parameters", "encoding", "headers",
+        "parameters", "parent", "source", "start", "stop",
+    )  # fmt: skip
+
+    def __init__(self, source: bytes, start: int, block: headers.Block, parent: Entity | None) -> None:
+        self.source = source
+        self.start = start
+        self.body = block.body
+        self.stop = len(source)
+        self.headers = block.headers
+        self.parent = parent
+        self.depth = parent.depth + 1 if parent else 0
+        self.children: list[Entity] = []
+        self.parameters: dict[str, str] = {}
+        self.disposition_parameters: dict[str, str] = {}
+        self.content_type = self.disposition = self.encoding = ""
+        self._read_fields()
+
+    def _read_fields(self) -> None:
+        for name, value in self.headers.fields:
+            if name == "content-type" and not self.content_type:
+                self.content_type, self.parameters = parameters.parse(value)
+            elif name == "content-disposition" and not self.disposition:
+                self.disposition, self.disposition_parameters = parameters.parse(value)
+            elif name == "content-transfer-encoding" and not self.encoding:
+                self.encoding = parameters.parse(value)[0]
+        if "/" not in self.content_type:
+            self.content_type = self._default_type()
+
+    def _default_type(self) -> str:
+        """RFC 2045 §5.2 and RFC 2046 §5.1.5; a bare 'text' or 'multipart', as old mailers write, keeps its kind."""
+        if self.content_type == "multipart" or (not self.content_type and "boundary" in self.parameters):
+            return "multipart/mixed"
+        digest = self.parent is not None and self.parent.content_type == "multipart/digest"
+        return "message/rfc822" if digest and not self.content_type else "text/plain"
+
+    @property
+    def multipart(self) -> bool:
+        """Whether children were found in it."""
+        return bool(self.children)
+
+    @property
+    def raw(self) -> bytes:
+        """The body as it came, still in its transfer encoding."""
+        return self.source[self.body : max(self.body, self.stop)]
+
+    def leaves(self) -> Iterator[Entity]:
+        """All entities without children, in order."""
+        waiting = [self]
+        while waiting:
+            entity = waiting.pop()
+            if entity.children:
+                waiting.extend(reversed(entity.children))
+            else:
+                yield entity
+
+
+class Tree:
+    """The parsed message: `root`, and in `remarks` what had to be given up."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+        self.remarks: list[str] = []
+        self._leaves = 0
+        self._open: list[tuple[Entity, bytes]] = []
+        self._boundaries: dict[bytes, int] = {}
+        """Where in `_open` the innermost multipart of each boundary stands."""
+        start = headers.skip_preamble(source)
+        block = headers.read(source, start, len(source))
+        if block.cut:
+            self.remarks.append("The headers are larger than 100 KB and were cut.")
+        self.root = Entity(source, start, block, None)
+        self._walk(self.root)
+
+    def _walk(self, entity: Entity) -> None:
+        """Find the parts of `entity`, which is the root (or a part whose content had to be decoded first)."""
+        if not self._enter(entity):
+            return
+        source, position, strange = self.source, max(entity.body - 1, 0), 0
+        leaf: Entity | None = None
+        while self._open and strange < MAX_STRANGE_LINES:
+            mark = source.find(b"\n--", position)
+            if mark < 0:
+                break
+            position = source.find(b"\n", mark + 3)
+            position = len(source) if position < 0 else position
+            place, closing = self._delimiter(mark + 3, position)
+            if place < 0:
+                strange += 1
+                continue
+            self._close(leaf, mark, place)
+            leaf = None
+            if closing:
+                self._leave(place).stop = position
+            elif self._leaves >= MAX_LEAVES:
+                self.remarks.append(f"The mail has more than {MAX_LEAVES} parts; the rest was left unread.")
+                return
+            else:
+                leaf = self._part(position, self._open[place][0])
+                position = leaf.body - 1
+                leaf = None if self._enter(leaf) else leaf
+        if self._open:
+            self.remarks.append("The mail ends before its last part is complete.")
+
+    def _enter(self, entity: Entity) -> bool:
+        """Open a multipart. False for leaves, and for multiparts that have no delimiter or lie too deep."""
+        if not entity.content_type.startswith("multipart/"):
+            return False
+        if entity.depth >= MAX_DEPTH:
+            self.remarks.append(f"Parts nested deeper than {MAX_DEPTH} levels were kept as one file.")
+            return False
+        boundary = entity.parameters.get("boundary", "").strip().encode("utf-8", "replace")
+        near = None if entity.depth == 0 else entity.body + _NEAR
+        if not boundary or self.source.find(b"--" + boundary, entity.body, near) < 0:
+            found = _GUESSED_BOUNDARY.search(self.source, entity.body - 1, entity.body + PART_WINDOW)
+            if found is None or found[1] in self._boundaries or found[1].removesuffix(b"--") in self._boundaries:
+                return False
+            boundary = found[1]
+        self._open.append((entity, boundary))
+        self._boundaries[boundary] = len(self._open) - 1
+        return True
+
+    def _delimiter(self, start: int, stop: int) -> tuple[int, bool]:
+        """Which open multipart the line delimits (its place in `_open`, or -1), and whether it closes it."""
+        if stop - start > _MAX_DELIMITER:
+            return -1, False
+        line = self.source[start:stop].rstrip()
+        place = self._boundaries.get(line, -1)
+        if place < 0 and line.endswith(b"--"):
+            return self._boundaries.get(line[:-2].rstrip(), -1), True
+        return place, False
+
+    def _close(self, leaf: Entity | None, mark: int, place: int) -> None:
+        """End the open leaf and all multiparts inside the one at `place`, where the line break at `mark` begins."""
+        stop = mark - 1 if mark and self.source[mark - 1] == 0x0D else mark
+        if leaf is not None:
+            leaf.stop = stop
+        while len(self._open) > place + 1:
+            self._leave(len(self._open) - 1).stop = stop
+
+    def _leave(self, place: int) -> Entity:
+        """Close the multipart at `place`, the last one; an outer one of the same boundary is found again."""
+        entity, boundary = self._open.pop()
+        del self._boundaries[boundary]
+        for outer in range(place - 1, -1, -1):
+            if self._open[outer][1] == boundary:
+                self._boundaries[boundary] = outer
+                break
+        return entity
+
+    def _part(self, line_end: int, parent: Entity) -> Entity:
+        start = min(line_end + 1, len(self.source))
+        limit = min(start + PART_WINDOW, len(self.source))
+        block = headers.read(self.source, start, limit)
+        mark = self.source.find(b"\n--", start - 1, block.body)
+        if mark >= 0:
+            line_end = self.source.find(b"\n", mark + 3)
+            if self._delimiter(mark + 3, line_end if line_end >= 0 else len(self.source))[0] >= 0:
+                # The next delimiter follows without a blank line. (A delimiter may look like a field: '--=_1:2'.)
+                block = headers.read(self.source, start, mark + 1) if mark >= start else headers.Block(_NO_HEADERS, start)
+        part = Entity(self.source, start, block, parent)
+        parent.children.append(part)
+        self._leaves += not part.content_type.startswith("multipart/")
+        return part

@@ -1,0 +1,37 @@
+"""Dramatiq on Redis: the bell's wire. Messages carry nothing; any due row is work, and a bell only says "look now".
+
+Nothing depends on a bell being delivered: retries, dead letters and time limits live in the ledger, so Dramatiq's own
+are left out.
+"""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import Middleware, ShutdownNotifications
+
+NAMESPACE = "guichet"
+QUEUES = ("inbox", "outbox")
+
+
+def broker(redis_url: str, *middleware: Middleware) -> RedisBroker:
+    """Connect to `redis_url` and make it Dramatiq's broker in this process.
+
+    Raises nothing while Redis is away: the first ring does.
+    """
+    connected = RedisBroker(  # type: ignore[no-untyped-call]
+        url=redis_url,
+        namespace=NAMESPACE,
+        middleware=[ShutdownNotifications(notify_shutdown=False), *middleware],
+        heartbeat_timeout=15_000,
+        # A bell taken by a worker that died is worth nothing after the next sweep, so returning it may be rare.
+        maintenance_chance=1_000,
+        dead_message_ttl=3_600_000,
+    )
+    dramatiq.set_broker(connected)
+    return connected
+
+
+def bell_message(queue: str) -> dramatiq.Message[None]:
+    """The message that rings for `queue`: the actor of that queue, without arguments."""
+    return dramatiq.Message(queue_name=queue, actor_name=f"drain_{queue}", args=(), kwargs={}, options={})

@@ -1,0 +1,75 @@
+"""PostgreSQL: two engines over one server, and bulk inserts.
+
+`connect` builds a `Database`. Its `engine` commits durably (synchronous_commit on). Its `hasty` engine is for claims
+alone: losing the last claims in a crash only gives the items back sooner, so they need not wait for the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The two engines of one process."""
+
+    engine: AsyncEngine
+    hasty: AsyncEngine
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+        await self.hasty.dispose()
+
+
+def to_json(value: object) -> str:
+    """JSON text of any value that msgspec knows, structs included."""
+    return _encode(value).decode()
+
+
+def connect(url: str, *, pool: int = 5, name: str = "guichet") -> Database:
+    """Engines for `url` (postgresql:// or postgresql+asyncpg://), each with up to `pool` connections."""
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+asyncpg://" + url.partition("://")[2]
+
+    def engine(synchronous_commit: str, size: int) -> AsyncEngine:
+        return create_async_engine(
+            url,
+            pool_size=size,
+            max_overflow=0,
+            pool_pre_ping=False,
+            pool_recycle=1800,
+            json_serializer=to_json,
+            json_deserializer=msgspec.json.decode,
+            connect_args={
+                "server_settings": {"application_name": name, "synchronous_commit": synchronous_commit, "jit": "off"},
+                "command_timeout": 60,
+                "timeout": 10,
+            },
+        )
+
+    return Database(engine=engine("on", pool), hasty=engine("off", 2))
+
+
+async def copy(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert `rows` (all with the same keys) by binary COPY, inside the connection's transaction.
+
+    About a quarter of the cost of an INSERT with many parameter sets. JSON columns take Python values.
+    """
+    if not rows:
+        return
+    names = list(rows[0])
+    documents = {name for name in names if table.c[name].type.__class__.__name__ == "JSONB"}
+    records = [tuple(to_json(row[name]) if name in documents else row[name] for name in names) for row in rows]
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert driver is not None  # noqa: S101 - an AsyncConnection in a transaction always has one
+    await driver.copy_records_to_table(table.name, columns=names, records=records)

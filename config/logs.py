@@ -1,0 +1,67 @@
+"""Log lines: static event names with ids bound, one line each, control characters escaped, no message bodies.
+
+`configure` is called once by each process. `of(name)` gives a logger; bind what it should carry. Work on one item runs
+inside `structlog.contextvars.bound_contextvars(trace_id=…)`, so that every line on the way of a message shares its id.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import structlog
+
+from config.settings import Log
+
+
+def configure(settings: Log, *, process: str) -> None:
+    """Set structlog and the standard library's logging up to write to stderr, with `process` on each line."""
+    level = getattr(logging, settings.level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    colours = sys.stderr.isatty()
+    last: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.json_lines
+        else structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[*shared, escape, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, escape, last],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep every field on its line: control characters in values become escapes (log injection, ANSI sequences)."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception" and not value.isprintable():
+            event[name] = value.encode("unicode_escape").decode()
+    return event
+
+
+def trace(trace_id: str, **ids: Any) -> AbstractContextManager[Any]:
+    """Bind `trace_id` and other ids to every line that is logged inside the `with` block, in this task."""
+    return structlog.contextvars.bound_contextvars(trace_id=trace_id, **ids)
+
+
+def of(name: str) -> Any:
+    """A logger whose lines carry `part=name`."""
+    return structlog.get_logger(part=name)

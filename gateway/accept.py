@@ -1,0 +1,210 @@
+"""Accept: the only way into the inbox. A sender hears yes only after its bytes are committed and flushed.
+
+Enters: a RawMessage from a door. Leaves: `Accepted`, once PostgreSQL has flushed the row (and the object store the
+body, if it is large). May fail: `TooLarge`, or `Busy` when the database does not commit; in both cases nothing was stored.
+
+Accepts are grouped: whoever waits goes into one statement and one commit, and while it is under way the next group
+gathers by itself. A group that fails is tried again row by row, so that one bad row harms nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from channels import Busy, TooLarge
+from config import logs
+from config.database import Database, to_json
+from config.faults import crash_point
+from config.objects import Objects
+from config.settings import Settings
+from models.envelope import Accepted, Envelope, Outcome, RawMessage
+
+GROUP_ROWS = 500
+GROUP_BYTES = 8_000_000
+OUTCOME_POLL = 0.05
+"""Seconds between two looks at an item whose outcome a door waits for."""
+
+log = logs.of("accept")
+
+
+def door_key(channel: str, account: str, external_id: str) -> UUID:
+    """The digest under which a provider's retry meets the first delivery."""
+    name = "\0".join((channel, account, external_id)).encode("utf-8", "surrogatepass")
+    return UUID(bytes=hashlib.blake2b(name, digest_size=16).digest())
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One message on its way into the inbox, and who waits for it."""
+
+    row: tuple[Any, ...]
+    size: int
+    future: asyncio.Future[Accepted]
+
+    @property
+    def key(self) -> UUID:
+        """Its door key."""
+        key: UUID = self.row[0]
+        return key
+
+
+class Inbox:
+    """Implements `channels.Accept` over PostgreSQL. One per gateway process; `run` must be running."""
+
+    def __init__(self, database: Database, objects: Objects, settings: Settings, ring: Callable[[], None]) -> None:
+        self.database = database
+        self.objects = objects
+        self.settings = settings
+        self.ring = ring
+        self.accepted = 0
+        self.refused = 0
+        self._waiting: deque[Waiting] = deque()
+        self._arrival = asyncio.Event()
+
+    async def __call__(self, raw: RawMessage) -> Accepted:
+        """Store `raw` durably, or find that it is stored already."""
+        size = len(raw.body)
+        if size > max(self.settings.smtp.max_message_bytes, self.settings.http.max_body_bytes):
+            raise TooLarge(f"{size} bytes")
+        crash_point("X1")
+        body, digest = await self._place(raw.body)
+        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Waiting(_row(raw.envelope, body, digest, size), len(body or b""), future))
+        self._arrival.set()
+        return await future
+
+    async def _place(self, body: bytes) -> tuple[bytes | None, str]:
+        """Where the body will stand: in the row, or in the object store under the digest returned."""
+        if len(body) <= self.settings.ledger.inline_bytes:
+            return body, ""
+        try:
+            return None, await self.objects.put(body)
+        except Exception as error:
+            log.error("object_store_failed", error=type(error).__name__)
+            raise Busy("the object store does not take the body") from error
+
+    async def run(self) -> None:
+        """Commit group after group until cancelled."""
+        while True:
+            await self._arrival.wait()
+            self._arrival.clear()
+            while self._waiting:
+                await self._commit(self._gather())
+
+    def _gather(self) -> list[Waiting]:
+        group: list[Waiting] = []
+        size = 0
+        while self._waiting and len(group) < GROUP_ROWS and (not group or size < GROUP_BYTES):
+            group.append(self._waiting.popleft())
+            size += group[-1].size
+        return group
+
+    async def _commit(self, group: Sequence[Waiting]) -> None:
+        """Store the group and answer each of its senders."""
+        try:
+            accepted = await self._insert(group)
+        except (SQLAlchemyError, OSError, TimeoutError, asyncio.CancelledError) as error:
+            if len(group) > 1 and isinstance(error, SQLAlchemyError) and not _connection_lost(error):
+                for waiting in group:
+                    await self._commit([waiting])
+                return
+            self._refuse(group, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        for waiting in group:
+            if not waiting.future.done():
+                waiting.future.set_result(accepted[waiting.key])
+        self.accepted += len(group)
+        crash_point("X3")
+        self.ring()
+
+    def _refuse(self, group: Sequence[Waiting], error: BaseException) -> None:
+        self.refused += len(group)
+        log.error("accept_failed", rows=len(group), error=type(error).__name__)
+        for waiting in group:
+            if not waiting.future.done():
+                waiting.future.set_exception(Busy("the database does not commit"))
+
+    async def _insert(self, group: Sequence[Waiting]) -> dict[UUID, Accepted]:
+        """One statement, one commit. Rows that were there before are looked up."""
+        columns = dict(
+            zip(_COLUMNS, (list(column) for column in zip(*(w.row for w in group), strict=True)), strict=True)
+        )
+        async with self.database.engine.begin() as connection:
+            stored = {row.door_key: row.id for row in await connection.execute(_INSERT, columns)}
+            crash_point("X2")
+        accepted = {key: Accepted(item_id=item_id) for key, item_id in stored.items()}
+        missing = [w.key for w in group if w.key not in accepted]
+        if missing:
+            async with self.database.engine.connect() as connection:
+                for row in await connection.execute(_FIND, {"keys": missing}):
+                    accepted[row.door_key] = Accepted(item_id=row.id, repeated=True)
+        return accepted
+
+    async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
+        """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'."""
+        deadline = asyncio.get_running_loop().time() + wait
+        key = door_key(channel, account, external_id)
+        while True:
+            found = await self._look(key)
+            if found is None or found.kind != "pending" or asyncio.get_running_loop().time() >= deadline:
+                return found
+            await asyncio.sleep(OUTCOME_POLL)
+
+    async def _look(self, key: UUID) -> Outcome | None:
+        try:
+            async with self.database.engine.connect() as connection:
+                row = (await connection.execute(_OUTCOME, {"key": key})).one_or_none()
+        except (SQLAlchemyError, OSError) as error:
+            raise Busy("the database does not answer") from error
+        return Outcome(kind=row.outcome or "pending", ticket_number=row.ticket_id) if row else None
+
+
+def _connection_lost(error: SQLAlchemyError) -> bool:
+    """True where trying the rows one by one would only meet the same broken connection."""
+    return bool(getattr(error, "connection_invalidated", False)) or isinstance(
+        getattr(error, "orig", None), OSError | TimeoutError
+    )
+
+
+def _row(envelope: Envelope, body: bytes | None, digest: str, size: int) -> tuple[Any, ...]:
+    key = door_key(envelope.channel, envelope.account, envelope.external_id)
+    return (
+        key,
+        *(value.replace("\0", "") for value in (envelope.channel, envelope.account, envelope.lane, envelope.trace_id)),
+        to_json(envelope).replace("\\u0000", ""),
+        body,
+        digest,
+        size,
+        envelope.received_at,
+    )
+
+
+_COLUMNS = (
+    "door_key", "channel", "account", "lane", "trace_id", "envelope", "body", "body_sha256", "size", "received_at"
+)  # fmt: skip
+_INSERT = text(
+    """
+    INSERT INTO inbox (door_key, channel, account, lane, trace_id, envelope, body, body_sha256, size, received_at)
+    SELECT door_key, channel, account, lane, trace_id, envelope::jsonb, body, body_sha256, size, received_at
+    FROM unnest(
+        cast(:door_key AS uuid[]), cast(:channel AS text[]), cast(:account AS text[]), cast(:lane AS text[]),
+        cast(:trace_id AS text[]), cast(:envelope AS text[]), cast(:body AS bytea[]), cast(:body_sha256 AS text[]),
+        cast(:size AS int[]), cast(:received_at AS timestamptz[])
+    ) AS given (door_key, channel, account, lane, trace_id, envelope, body, body_sha256, size, received_at)
+    ON CONFLICT DO NOTHING
+    RETURNING id, door_key
+    """
+)
+_FIND = text("SELECT id, door_key FROM inbox WHERE door_key = ANY(:keys)")
+_OUTCOME = text("SELECT outcome, ticket_id FROM inbox WHERE door_key = :key")

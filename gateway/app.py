@@ -1,0 +1,70 @@
+"""The gateway process: the doors. It accepts, and shows how things stand; it settles nothing.
+
+`build` puts the web application together: every channel mounts its own routes and listeners. `run` serves it until
+SIGTERM or SIGINT, then closes the doors first and answers those who are inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from channels import load
+from config import logs
+from config.bell import Bell
+from config.broker import broker
+from config.database import Database, connect
+from config.objects import Objects
+from config.settings import Settings
+from gateway import health, operations
+from gateway.accept import Inbox
+from gateway.keys import DATABASE, INBOX, REDIS, SETTINGS
+
+log = logs.of("gateway")
+
+
+def build(settings: Settings, database: Database, redis_url: str) -> web.Application:
+    """The web application with every door of every channel."""
+    app = web.Application(client_max_size=settings.http.max_body_bytes)
+    redis = broker(redis_url)
+    bell = Bell(redis, "inbox")
+    inbox = Inbox(database, Objects(settings), settings, bell.ring)
+    app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis
+
+    async def accepting(_app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(inbox.run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        bell.close()
+        await database.dispose()
+
+    app.cleanup_ctx.append(accepting)
+    health.mount(app)
+    operations.mount(app)
+    for channel in load(settings).values():
+        channel.mount(app, inbox)
+    return app
+
+
+async def run(settings: Settings, database_url: str, redis_url: str) -> None:
+    """Serve until a signal says stop. Raises `OSError` where a port cannot be had."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    database = connect(database_url, name="guichet-gateway")
+    runner = web.AppRunner(
+        build(settings, database, redis_url), access_log=None, keepalive_timeout=75, shutdown_timeout=5
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)
+    await site.start()
+    log.info("gateway_ready", address=site.name)
+    await stop.wait()
+    log.info("gateway_stopping")
+    await runner.cleanup()

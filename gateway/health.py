@@ -1,0 +1,79 @@
+"""`/healthz` (the process runs), `/readyz` (it can accept now) and `/metrics` (Prometheus text format)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.keys import DATABASE, INBOX, REDIS
+from models.balance import balance, depths
+
+
+def mount(app: web.Application) -> None:
+    """Add the three routes."""
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """200 as long as the process answers."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """200 when a message would be accepted now, else 503. Redis away is said, but stops no message."""
+    database, redis = await asyncio.gather(_database_answers(request.app), _redis_answers(request.app))
+    body = {"database": "ok" if database else "away", "redis": "ok" if redis else "away"}
+    return web.json_response(body, status=200 if database else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Counters and gauges of this gateway and of the ledger."""
+    registry = CollectorRegistry()
+    inbox = request.app[INBOX]
+    _gauge(registry, "guichet_accepted_total", "Messages accepted by this process", inbox.accepted)
+    _gauge(registry, "guichet_accept_refused_total", "Messages this process could not store", inbox.refused)
+    try:
+        async with asyncio.timeout(5), request.app[DATABASE].engine.connect() as connection:
+            rows, queues = await balance(connection), await depths(connection)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        _gauge(registry, "guichet_database_up", "Whether PostgreSQL answers", 0)
+    else:
+        _gauge(registry, "guichet_database_up", "Whether PostgreSQL answers", 1)
+        items = Gauge("guichet_inbox_items", "Received messages by outcome", ["channel", "outcome"], registry=registry)
+        for row in rows:
+            for outcome in ("ticket", "appended", "duplicate", "machine", "quarantined", "pending", "difference"):
+                items.labels(row.channel, outcome).set(getattr(row, outcome))
+        queue = Gauge("guichet_queue_items", "Items in the ledger's queues", ["queue", "state"], registry=registry)
+        age = Gauge("guichet_queue_oldest_seconds", "Age of the oldest pending item", ["queue"], registry=registry)
+        for depth in queues:
+            for state in ("pending", "due", "dead", "retried"):
+                queue.labels(depth.queue, state).set(getattr(depth, state))
+            age.labels(depth.queue).set(depth.oldest_seconds)
+    return web.Response(body=generate_latest(registry), content_type="text/plain", charset="utf-8")
+
+
+def _gauge(registry: CollectorRegistry, name: str, help_text: str, value: float) -> None:
+    Gauge(name, help_text, registry=registry).set(value)
+
+
+async def _database_answers(app: web.Application) -> bool:
+    try:
+        async with asyncio.timeout(2), app[DATABASE].engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+    except (SQLAlchemyError, OSError, TimeoutError):
+        return False
+    return True
+
+
+async def _redis_answers(app: web.Application) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            await asyncio.to_thread(app[REDIS].client.ping)
+    except Exception:  # noqa: BLE001 - whatever the client raises, Redis does not answer
+        return False
+    return True

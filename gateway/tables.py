@@ -1,0 +1,81 @@
+"""What the commands print: tables for people, one JSON object a line for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.balance import Balance
+from models.listing import TicketLine, TicketWhole
+
+BALANCE = ("received", "ticket", "appended", "duplicate", "machine", "quarantined", "pending", "difference")
+
+
+def show_json(rows: Sequence[msgspec.Struct]) -> None:
+    """One line a row."""
+    for row in rows:
+        print(msgspec.json.encode(row).decode())  # noqa: T201 - the command's result
+
+
+def show_balance(rows: Sequence[Balance], *, json: bool) -> None:
+    """The balance by channel, with its sum."""
+    if json:
+        show_json(rows)
+        return
+    table = Table("channel", *BALANCE, title="Balance", title_justify="left")
+    for row in rows:
+        table.add_row(row.channel, *(str(getattr(row, name)) for name in BALANCE))
+    table.add_section()
+    table.add_row("all", *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
+    Console().print(table)
+
+
+def show_tickets(rows: Sequence[TicketLine], *, json: bool) -> None:
+    """One line a ticket."""
+    if json:
+        show_json(rows)
+        return
+    table = Table("number", "subject", "status", "priority", "category", "channel", "contact", "messages", "ack")
+    for row in rows:
+        table.add_row(
+            f"#{row.number}",
+            escape(row.subject[:60]),
+            row.status,
+            row.priority,
+            row.category,
+            row.channel,
+            escape(row.contact),
+            str(row.messages),
+            "yes" if row.acknowledged else "no",
+        )
+    Console().print(table)
+
+
+def show_ticket(whole: TicketWhole, *, json: bool) -> None:
+    """A ticket with its messages and its history."""
+    if json:
+        show_json([whole])
+        return
+    console = Console()
+    line = whole.ticket
+    console.rule(f"#{line.number} {escape(line.subject)}")
+    console.print(f"{line.status}, {line.priority}, {line.category}, {line.language}, from {escape(line.contact)}")
+    for message in whole.messages:
+        arrow = {"in": "←", "out": "→"}.get(message.direction, "·")
+        console.print(
+            f"\n[bold]{arrow} {escape(message.sender)}[/] {message.created_at:%Y-%m-%d %H:%M:%S} {message.delivery}"
+        )
+        console.print(escape(message.reply_text.strip()))
+        for name in message.attachments:
+            console.print(f"  file: {escape(name)}")
+        for step, reason in message.reasons.items():
+            console.print(f"  [dim]{step}: {escape(reason)}[/]")
+        for remark in message.remarks:
+            console.print(f"  [dim]note: {escape(remark)}[/]")
+    console.print()
+    for entry in whole.history:
+        console.print(f"[dim]{escape(entry)}[/]")

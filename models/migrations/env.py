@@ -1,0 +1,36 @@
+"""How Alembic reaches the database: one asyncpg connection, one transaction, one migrating process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
+
+import models.contact
+import models.ledger
+import models.ticket  # noqa: F401 - the imports register the tables
+
+MIGRATION_LOCK = 0x6775_6963_6800
+
+
+def run(connection: Connection) -> None:
+    """Migrate over `connection`, in one transaction."""
+    context.configure(connection=connection, target_metadata=SQLModel.metadata, compare_type=True)
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        context.run_migrations()
+
+
+async def main() -> None:
+    """Open the connection that the caller's configuration names."""
+    engine = create_async_engine(context.config.attributes["url"], poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(main())

@@ -1,0 +1,174 @@
+"""The ticket, what was said in it, and what happened to it.
+
+status   open → in_progress ⇄ waiting → resolved → closed        (a follow-up reopens)
+message  in | out | note | machine
+delivery (out only)  queued → sent → delivered → read, or failed; never backwards
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, SmallInteger, text
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from sqlmodel import Column, Field, SQLModel
+
+from models.columns import Moment, document, key, link, moment, octets, one_of, words, words_list
+
+STATUSES = ("open", "in_progress", "waiting", "resolved", "closed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+COMMITMENT_HOURS = (2, 4, 6, 8, 24, 48, 72)
+PERIMETERS = ("IN", "OUT")
+DIRECTIONS = ("in", "out", "note", "machine")
+DELIVERY_STATES = ("", "queued", "sent", "delivered", "read", "failed", "unknown")
+
+
+class Ticket(SQLModel, table=True):
+    """One matter of one customer (requirement T1)."""
+
+    __tablename__: ClassVar[str] = "ticket"
+    __table_args__ = (
+        one_of("status", STATUSES),
+        one_of("priority", PRIORITIES),
+        one_of("commitment_hours", COMMITMENT_HOURS, nullable=True),
+        one_of("perimeter", PERIMETERS),
+        one_of("level", (1, 2, 3)),
+        Index("ticket_contact", "contact_id", "id"),
+        Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
+        Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+    )
+
+    id: int = key()
+    """The tracking number."""
+    subject: str = words()
+    status: str = words("open")
+    priority: str = words("normal")
+    commitment_hours: int | None = Field(default=None, sa_column=Column(SmallInteger, nullable=True))
+    """Hours within which it must be closed; NULL: standard."""
+    category: str = words("other")
+    product: str = words()
+    perimeter: str = words("OUT")
+    pipeline: str = words("default")
+    stage: str = words("new")
+    level: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False, server_default="1"))
+    contact_id: int = link("contact.id", nullable=False)
+    channel: str = words()
+    account: str = words()
+    """Our address that the customer wrote to."""
+    answer_channel: str = words()
+    """The channel that answers go out on."""
+    answer_address: str = words()
+    """Where answers go to."""
+    answer_account: str = words()
+    """Our address that answers go out from."""
+    conversation: str = words()
+    assignee_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    team: str = words()
+    language: str = words()
+    tags: list[str] = words_list()
+    participants: list[str] = words_list()
+    """`channel:address` of all who take part: who may join by naming one of its messages."""
+    merged_into: int | None = link("ticket.id")
+    continues: int | None = link("ticket.id")
+    """The closed ticket that this one takes up again."""
+    message_count: int = 0
+    acknowledged_at: Moment = moment(nullable=True)
+    created_at: Moment = moment(now=True)
+    updated_at: Moment = moment(now=True)
+    resolved_at: Moment = moment(nullable=True)
+
+
+class Message(SQLModel, table=True):
+    """One thing that was said, or that a machine reported, in order of its id."""
+
+    __tablename__: ClassVar[str] = "message"
+    __table_args__ = (
+        one_of("direction", DIRECTIONS),
+        one_of("delivery", DELIVERY_STATES),
+        Index("message_ticket", "ticket_id", "id"),
+        Index("message_sender", "identity_id", "created_at"),
+        Index("message_fingerprint", "fingerprint", unique=True),
+        Index("message_sent", "external_id", postgresql_where=text("direction = 'out'")),
+    )
+
+    id: int = key()
+    ticket_id: int | None = link("ticket.id")
+    """NULL only for machine mail that concerns no ticket."""
+    inbox_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    direction: str = words("in")
+    channel: str = words()
+    identity_id: int | None = link("identity.id")
+    sender: str = words()
+    sender_name: str = words()
+    external_id: str = words()
+    """Message-ID or the provider's id."""
+    subject: str = words()
+    subject_key: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Hash of the bare subject, for counting repetitions (rule A18)."""
+    text: str = words()
+    reply_text: str = words()
+    html: str = words()
+    proof: str = words("unproved")
+    reasons: dict[str, object] = document()
+    """Why it was threaded, triaged, acknowledged as it was: one sentence a step."""
+    remarks: list[str] = words_list()
+    fingerprint: UUID | None = Field(default=None, sa_column=Column(PgUUID(as_uuid=True), nullable=True))
+    """Digest of who said what: the same message by a second route has the same one."""
+    delivery: str = words()
+    delivery_detail: str = words()
+    trace_id: str = words()
+    sent_at: Moment = moment(nullable=True)
+    received_at: Moment = moment(nullable=True)
+    created_at: Moment = moment(now=True)
+
+
+class Attachment(SQLModel, table=True):
+    """A file of a message; its bytes stand in the row, or in the object store under their SHA-256."""
+
+    __tablename__: ClassVar[str] = "attachment"
+    __table_args__ = (Index("attachment_message", "message_id"),)
+
+    id: int = key()
+    message_id: int = link("message.id", nullable=False)
+    filename: str = words()
+    content_type: str = words()
+    size: int = 0
+    sha256: str = words()
+    inline: bool = False
+    content_id: str = words()
+    content: bytes | None = octets()
+    """NULL: in the object store."""
+
+
+class TicketEvent(SQLModel, table=True):
+    """One line of a ticket's history (requirement T6): who changed what, when, from what, to what."""
+
+    __tablename__: ClassVar[str] = "ticket_event"
+    __table_args__ = (Index("ticket_event_ticket", "ticket_id", "id"),)
+
+    id: int = key()
+    ticket_id: int = link("ticket.id", nullable=False)
+    at: Moment = moment(now=True)
+    actor: str = words()
+    """agent:…, contact:…, or the worker step that did it."""
+    kind: str = words()
+    """created, appended, status, priority, category, assignee, …"""
+    old: str = words()
+    new: str = words()
+
+
+class ThreadKey(SQLModel, table=True):
+    """A message id that belongs to a ticket: that of a message in it, or one that such a message refers to.
+
+    A message whose own id or references hash to a key of a ticket may join it, if its sender takes part there. Ids that
+    were only referred to let a root that arrives after its reply join the reply's ticket.
+    """
+
+    __tablename__: ClassVar[str] = "thread_key"
+
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    """First 64 bits of BLAKE2b of the id, signed."""
+    ticket_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    own: bool = False
+    """True: the id of a message in the ticket; False: an id that was only referred to."""

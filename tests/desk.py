@@ -1,0 +1,137 @@
+"""A whole Guichet in one process, behind its real sockets, whose workers work when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Self
+
+import aiosmtplib
+from aiohttp import ClientSession, web
+from sqlalchemy import text
+
+from channels import load
+from config import secret
+from config.database import connect
+from config.objects import Objects
+from config.settings import Settings
+from gateway.app import build
+from models.balance import Balance, balance
+from models.listing import TicketLine, TicketWhole, ticket, tickets
+from workers.batch import Office
+from workers.deliver import Deliver
+from workers.ingest import Ingest
+from workers.reader import Reader
+from workers.rules import Rules
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def letter(
+    body: str = "Bonjour,\n\nma facture est fausse, pouvez-vous la corriger ?\n",
+    *,
+    sender: str = "Claire Martin <claire@example.com>",
+    to: str = "support@example.org",
+    subject: str = "Facture fausse",
+    **headers: str,
+) -> EmailMessage:
+    """A plain mail; further headers by keyword, `_` for `-`."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, subject
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content(body)
+    return mail
+
+
+class Desk:
+    """The gateway's application and one worker's drains."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = connect(settings.database_url)
+        self.url = f"http://127.0.0.1:{settings.http.port}"
+        self.reader = Reader(settings)
+        channels = load(settings)
+        office = Office(settings, channels, Rules.load(settings.triage.rules), secret.key(settings))
+        self.ingest = Ingest(self.database, Objects(settings), self.reader, office)
+        self.deliver = Deliver(self.database, channels, settings)
+
+    async def __aenter__(self) -> Self:
+        """Open the doors."""
+        app = build(self.settings, connect(self.settings.database_url), self.settings.redis_url)
+        self.runner = web.AppRunner(app, access_log=None)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", self.settings.http.port).start()
+        self.http = ClientSession()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close them."""
+        await self.http.close()
+        await self.runner.cleanup()
+        await self.reader.close()
+        await self.database.dispose()
+
+    async def send(
+        self, mail: EmailMessage | bytes, *, sender: str = "claire@example.com", to: str = "support@example.org"
+    ) -> str:
+        """Hand a mail to the SMTP door; its reply."""
+        raw = mail if isinstance(mail, bytes) else bytes(mail)
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=self.settings.smtp.port, start_tls=False) as client:
+            await client.ehlo()
+            _refused, reply = await client.sendmail(sender, [to], raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        return reply
+
+    async def settle(self) -> None:
+        """Drain the inbox until nothing is due."""
+        while (await self.ingest.drain())[0]:
+            pass
+
+    async def dispatch(self) -> None:
+        """Drain the outbox until nothing is due."""
+        while await self.deliver.drain():
+            pass
+
+    async def tickets(self) -> list[TicketLine]:
+        """Every ticket."""
+        async with self.database.engine.connect() as connection:
+            return await tickets(connection)
+
+    async def ticket(self, number: int) -> TicketWhole:
+        """One ticket, whole."""
+        async with self.database.engine.connect() as connection:
+            found = await ticket(connection, number)
+        assert found is not None, f"there is no ticket {number}"
+        return found
+
+    async def balance(self) -> list[Balance]:
+        """The balance by channel."""
+        async with self.database.engine.connect() as connection:
+            return await balance(connection)
+
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
+        """The rows of any query."""
+        async with self.database.engine.begin() as connection:
+            return list(await connection.execute(text(statement), values))
+
+    def outgoing(self) -> list[bytes]:
+        """The mails in the local maildir."""
+        return [path.read_bytes() for path in sorted(Path(self.settings.var / "outgoing" / "new").glob("*"))]
+
+    async def wait(self, statement: str, seconds: float = 10) -> Any:
+        """The first true value of a query's only column; fails after `seconds`."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            row = (await self.rows(statement))[0]
+            if row[0]:
+                return row[0]
+            assert asyncio.get_running_loop().time() < deadline, statement
+            await asyncio.sleep(0.02)

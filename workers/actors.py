@@ -1,0 +1,68 @@
+"""Actors and the sweeper: what rings a drain. The actors are one line each; the domain does the work.
+
+Dramatiq's threads receive the bells; the drains run on the process's event loop. A queue has one drain loop in a
+process: a bell that comes while it runs makes it look once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import logs
+
+log = logs.of("actors")
+
+Drain = Callable[[], Awaitable[bool]]
+"""Works one batch; True while there may be more."""
+
+
+class Loop:
+    """Runs one queue's drain whenever it is rung, never twice at once."""
+
+    def __init__(self, queue: str, drain: Drain) -> None:
+        self.queue = queue
+        self.drain = drain
+        self._rung = False
+        self._running = False
+
+    async def ring(self) -> None:
+        """Drain until nothing is due. Returns at once where that is under way already, which then looks again."""
+        self._rung = True
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._rung:
+                self._rung = False
+                if await self.drain():
+                    self._rung = True
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.error("drain_failed", queue=self.queue, error=f"{type(error).__name__}: {error}"[:300])
+        finally:
+            self._running = False
+
+
+def declare(broker: RedisBroker, loops: dict[str, Loop], events: asyncio.AbstractEventLoop) -> None:
+    """Declare `drain_<queue>` for each loop: the bell's message, carried onto the event loop."""
+    for queue, loop in loops.items():
+
+        dramatiq.actor(actor_name=f"drain_{queue}", queue_name=queue, broker=broker)(_carry(loop, events))
+
+
+def _carry(loop: Loop, events: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    def drain() -> None:
+        asyncio.run_coroutine_threadsafe(loop.ring(), events).result()
+
+    return drain
+
+
+async def sweep(loops: dict[str, Loop], *, seconds: float) -> None:
+    """Look at every queue every few seconds, bell or no bell: this is the promise, the bell is the hint."""
+    while True:
+        await asyncio.gather(*(loop.ring() for loop in loops.values()))
+        await asyncio.sleep(seconds)

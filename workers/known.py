@@ -1,0 +1,284 @@
+"""What the database knows that a batch may match on, and what settling the batch makes of it.
+
+`load` takes the locks, then reads everything in a handful of `IN` queries. Deciding changes only these values, in
+memory, so a message sees what the ones before it in the batch did. `workers.write` puts the difference back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Address = tuple[str, str]
+"""Channel and canonical address."""
+
+
+def hash_key(value: str) -> int:
+    """First 64 bits of BLAKE2b, signed: an advisory lock, and the key of a message id."""
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def message_key(message_id: str) -> int:
+    """The key of a Message-ID or provider's id."""
+    return hash_key("message:" + message_id)
+
+
+def address_key(address: Address) -> int:
+    """The lock of an identity."""
+    return hash_key("address:" + ":".join(address))
+
+
+@dataclass(slots=True)
+class KnownIdentity:
+    """An identity, in the database or about to be."""
+
+    address: Address
+    id: int = 0
+    contact_id: int = 0
+    acknowledged_at: datetime | None = None
+    blocked_until: datetime | None = None
+    blocked_reason: str = ""
+    name: str = ""
+    language: str = ""
+    recent: dict[int, int] = field(default_factory=dict)
+    """Bare subject's key → messages within the window (rule A18)."""
+    new: bool = True
+    changed: bool = False
+
+    @property
+    def label(self) -> str:
+        """`channel:address`, as it stands in a ticket's participants."""
+        return ":".join(self.address)
+
+
+@dataclass(slots=True)
+class KnownTicket:
+    """A ticket, in the database or about to be."""
+
+    identity: KnownIdentity | None = None
+    id: int = 0
+    contact_id: int = 0
+    status: str = "open"
+    conversation: str = ""
+    participants: list[str] = field(default_factory=list)
+    merged_into: int | None = None
+    acknowledged: bool = False
+    updated_at: datetime | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    """Of a new ticket: its other columns."""
+    events: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """actor, kind, old, new."""
+    added_messages: int = 0
+    added_participants: list[str] = field(default_factory=list)
+    new: bool = True
+
+    def takes_part(self, label: str) -> bool:
+        """Whether `channel:address` wrote in it or was addressed in it."""
+        return label in self.participants
+
+    def admit(self, labels: Iterable[str], *, most: int = 100) -> None:
+        """Let further addresses take part, up to `most`."""
+        for label in labels:
+            if label not in self.participants and len(self.participants) < most:
+                self.participants.append(label)
+                self.added_participants.append(label)
+
+
+@dataclass(slots=True)
+class Known:
+    """All that one batch may match on."""
+
+    now: datetime
+    """By the database's clock: a worker whose own clock is wrong decides no differently."""
+    identities: dict[Address, KnownIdentity] = field(default_factory=dict)
+    tickets: dict[int, KnownTicket] = field(default_factory=dict)
+    keys: dict[int, dict[int, bool]] = field(default_factory=dict)
+    """Message key → tickets by id; True where it is the id of a message in the ticket."""
+    new_keys: dict[int, list[tuple[KnownTicket, bool]]] = field(default_factory=dict)
+    """The same for what this batch adds."""
+    conversations: dict[str, KnownTicket] = field(default_factory=dict)
+    fingerprints: dict[UUID, tuple[int, int | None]] = field(default_factory=dict)
+    """Fingerprint → message id, ticket id."""
+    newcomers: list[KnownIdentity] = field(default_factory=list)
+    """Identities that this batch adds, those without an address included."""
+    spent: dict[str, int] = field(default_factory=dict)
+    """Budget scope → acknowledgements of this hour (rule A19)."""
+    added: dict[str, int] = field(default_factory=dict)
+    """The same, for what this batch adds."""
+    week: dict[str, float] = field(default_factory=dict)
+    """Budget scope → mean acknowledgements an hour over seven days."""
+
+    def tickets_of(self, key: int) -> list[tuple[KnownTicket, bool]]:
+        """Tickets that a message key belongs to, the oldest first."""
+        stored = [(self.tickets[number], own) for number, own in sorted(self.keys.get(key, {}).items())]
+        return [(self.resolve(ticket), own) for ticket, own in stored] + self.new_keys.get(key, [])
+
+    def resolve(self, ticket: KnownTicket) -> KnownTicket:
+        """The ticket that `ticket` was merged into, or itself."""
+        seen = set()
+        while ticket.merged_into is not None and ticket.id not in seen and ticket.merged_into in self.tickets:
+            seen.add(ticket.id)
+            ticket = self.tickets[ticket.merged_into]
+        return ticket
+
+    def register(self, key: int, ticket: KnownTicket, *, own: bool) -> None:
+        """Make `key` lead to `ticket`."""
+        if (
+            not ticket.new
+            and self.keys.get(key, {}).get(ticket.id, not own) >= own
+            and ticket.id in self.keys.get(key, {})
+        ):
+            return
+        rows = self.new_keys.setdefault(key, [])
+        for place, (other, was_own) in enumerate(rows):
+            if other is ticket:
+                rows[place] = (ticket, was_own or own)
+                return
+        rows.append((ticket, own))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the messages of a batch may match on."""
+
+    addresses: Collection[Address]
+    message_keys: Collection[int]
+    fingerprints: Collection[UUID]
+    ticket_ids: Collection[int]
+    conversations: Collection[str]
+    scopes: Collection[str]
+
+
+async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
+    """Lock all that is wanted, in one order for everybody, then read it in fresh statements."""
+    locks = sorted({*map(address_key, wanted.addresses), *wanted.message_keys, *map(hash_key, wanted.conversations)})
+    now = (await connection.execute(_LOCK, {"keys": locks})).one().now
+    known = Known(now=now)
+    await _identities(connection, known, wanted.addresses)
+    await _threads(connection, known, wanted)
+    rows = await connection.execute(_FINGERPRINTS, {"fingerprints": list(wanted.fingerprints)})
+    known.fingerprints = {row.fingerprint: (row.id, row.ticket_id) for row in rows}
+    await _budgets(connection, known, wanted.scopes, now=now, since=now - window)
+    return known
+
+
+async def _identities(connection: AsyncConnection, known: Known, addresses: Collection[Address]) -> None:
+    channels, names = zip(*addresses, strict=True) if addresses else ((), ())
+    for row in await connection.execute(_IDENTITIES, {"channels": list(channels), "addresses": list(names)}):
+        address = (row.channel, row.address)
+        known.identities[address] = KnownIdentity(
+            address=address,
+            id=row.id,
+            contact_id=row.contact_id,
+            acknowledged_at=row.acknowledged_at,
+            blocked_until=row.blocked_until,
+            blocked_reason=row.blocked_reason,
+            new=False,
+        )
+
+
+async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
+    numbers = set(wanted.ticket_ids)
+    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys)}):
+        known.keys.setdefault(row.key, {})[row.ticket_id] = row.own
+        numbers.add(row.ticket_id)
+    await _tickets(connection, known, numbers, wanted.conversations)
+    merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
+    while merged:
+        await _tickets(connection, known, merged, ())
+        merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
+
+
+async def _tickets(
+    connection: AsyncConnection, known: Known, numbers: Collection[int], conversations: Collection[str]
+) -> None:
+    if not numbers and not conversations:
+        return
+    found = await connection.execute(_TICKETS, {"ids": list(numbers), "conversations": list(conversations)})
+    for row in found:
+        ticket = KnownTicket(
+            id=row.id,
+            contact_id=row.contact_id,
+            status=row.status,
+            conversation=row.conversation,
+            participants=list(row.participants),
+            merged_into=row.merged_into,
+            acknowledged=row.acknowledged_at is not None,
+            updated_at=row.updated_at,
+            new=False,
+        )
+        known.tickets[row.id] = ticket
+        if row.conversation:
+            known.conversations[row.conversation] = ticket
+
+
+async def _budgets(
+    connection: AsyncConnection, known: Known, scopes: Collection[str], *, now: datetime, since: datetime
+) -> None:
+    by_id = {identity.id: identity for identity in known.identities.values()}
+    if by_id:
+        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since}):
+            by_id[row.identity_id].recent[row.subject_key] = row.times
+    hour = hour_of(now)
+    for row in await connection.execute(_SPENT, {"scopes": list(scopes), "hour": hour, "week": hour - 168}):
+        known.spent[row.scope] = row.spent
+        if row.first <= hour - 167:
+            known.week[row.scope] = row.total / 168
+
+
+def hour_of(moment: datetime) -> int:
+    """Hours since 1970-01-01T00:00Z."""
+    return int(moment.timestamp() // 3600)
+
+
+async def draw(connection: AsyncConnection, counts: Sequence[tuple[str, int]]) -> list[list[int]]:
+    """Draw `count` ids from the sequence of each table, in one statement. Ascending."""
+    columns = ", ".join(
+        f"ARRAY(SELECT nextval('{table}_id_seq') FROM generate_series(1, {count:d}))" for table, count in counts
+    )
+    row = (await connection.execute(text(f"SELECT {columns}"))).one()
+    return [list(ids) for ids in row]
+
+
+_LOCK = text(
+    "SELECT count(pg_advisory_xact_lock(key)), clock_timestamp() AS now FROM unnest(cast(:keys AS bigint[])) AS key"
+)
+_IDENTITIES = text(
+    """
+    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason
+    FROM identity JOIN unnest(cast(:channels AS text[]), cast(:addresses AS text[])) AS given (channel, address)
+    USING (channel, address)
+    """
+)
+_KEYS = text("SELECT key, ticket_id, own FROM thread_key WHERE key = ANY(:keys)")
+_TICKETS = text(
+    """
+    SELECT id, contact_id, status, conversation, participants, merged_into, acknowledged_at, updated_at
+    FROM ticket
+    WHERE id = ANY(:ids)
+       OR (conversation <> '' AND conversation = ANY(:conversations) AND status NOT IN ('resolved', 'closed'))
+    ORDER BY id FOR UPDATE
+    """
+)
+_FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
+_RECENT = text(
+    """
+    SELECT identity_id, subject_key, count(*) AS times FROM message
+    WHERE identity_id = ANY(:ids) AND created_at > :since AND direction IN ('in', 'machine')
+    GROUP BY identity_id, subject_key
+    """
+)
+_SPENT = text(
+    """
+    SELECT scope, sum(count) FILTER (WHERE hour = :hour) AS spent, sum(count) AS total, min(hour) AS first
+    FROM acknowledgement_count WHERE scope = ANY(:scopes) AND hour > :week GROUP BY scope
+    """
+)

@@ -1,0 +1,102 @@
+"""A worker process: connects, warms up, works until told to stop.
+
+`run` blocks until SIGTERM or SIGINT, then lets the drains in hand finish (their items are due again by themselves if
+they do not). It ends the process with exit status 78 where the settings cannot work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dramatiq
+
+from channels import load
+from config import logs, secret
+from config.bell import Bell
+from config.broker import QUEUES, broker
+from config.database import Database, connect
+from config.objects import Objects
+from config.settings import Settings
+from workers.actors import Loop, declare, sweep
+from workers.batch import Office
+from workers.deliver import Deliver
+from workers.ingest import Ingest
+from workers.reader import Reader
+from workers.rules import Rules
+
+WORKER_TIMEOUT_MS = 10
+"""How often an idle Dramatiq thread looks at Redis: what a lone message waits, at most, for its bell."""
+
+log = logs.of("workers")
+
+
+@dataclass(slots=True)
+class Work:
+    """The drains of one process, and what they stand on."""
+
+    database: Database
+    reader: Reader
+    loops: dict[str, Loop]
+
+    async def warm(self) -> None:
+        """Open connections, prepare statements and start the reader, so that the first message finds all in place."""
+        await self.reader.warm()
+        for loop in self.loops.values():
+            await loop.ring()
+
+    async def close(self) -> None:
+        """End the reader and close every connection."""
+        await self.reader.close()
+        await self.database.dispose()
+
+
+def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells: dict[str, Bell]) -> Work:
+    """Build the drains of `queues`."""
+    database = connect(database_url, name="guichet-worker")
+    reader = Reader(settings)
+    channels = load(settings)
+    office = Office(settings, channels, Rules.load(settings.triage.rules), secret.key(settings))
+    ingest = Ingest(database, Objects(settings), reader, office)
+    deliver = Deliver(database, channels, settings)
+
+    async def drain_inbox() -> bool:
+        claimed, to_send = await ingest.drain()
+        if to_send and "outbox" in bells:
+            bells["outbox"].ring()
+        if claimed == settings.workers.batch and "inbox" in bells:
+            bells["inbox"].ring()  # more than one process may be needed
+        return claimed > 0
+
+    async def drain_outbox() -> bool:
+        return await deliver.drain() > 0
+
+    drains = {"inbox": drain_inbox, "outbox": drain_outbox}
+    return Work(database, reader, {queue: Loop(queue, drains[queue]) for queue in queues})
+
+
+async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
+    """Work `queues` until a signal says stop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    redis = broker(redis_url)
+    bells = {queue: Bell(redis, queue) for queue in QUEUES}
+    work = assemble(settings, database_url, queues, bells)
+    declare(redis, work.loops, loop)
+    await work.warm()
+    worker = dramatiq.Worker(redis, worker_timeout=WORKER_TIMEOUT_MS, worker_threads=len(queues))
+    await asyncio.to_thread(worker.start)
+    sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))
+    log.info("worker_ready", queues=list(queues))
+    await stop.wait()
+    log.info("worker_stopping")
+    sweeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sweeping
+    await asyncio.to_thread(worker.stop, timeout=8_000)
+    await work.close()

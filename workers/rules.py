@@ -1,0 +1,200 @@
+"""The rules of triage: `triage.toml`, read and checked once at start.
+
+In: the text of such a file. Out: `Rules`. Fails: `RulesError`, which names the file and the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from workers.lexicon import Lexicon, Phrase
+
+SHIPPED = Path(__file__).parent.parent / "config" / "triage.toml"
+PRIORITIES = ("low", "normal", "high", "urgent")
+STANDARD = "standard"
+COMMITMENTS = (STANDARD, 2, 4, 6, 8, 24, 48, 72)
+OTHER = "other"
+"""The category of what no rule speaks for; every triage.toml has it."""
+
+
+class RulesError(ValueError):
+    """A mistake in a triage.toml, with the file and the key."""
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said of a part of the priority besides its words."""
+
+    negatable: bool = False
+
+
+class _Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: dict[str, str]
+    words: dict[str, list[str]] = {}
+
+
+class _Levels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    urgent: int
+    high: int
+    low: int
+
+
+class _Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    levels: _Levels
+    negated: int
+    parts: dict[str, dict[str, Any]]
+    category: dict[str, int] = {}
+
+
+class _Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    least: int
+    subject: int
+
+
+class _Negation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    words: frozenset[str]
+    reach: int
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape of a triage.toml."""
+
+    characters: int
+    languages: list[str]
+    confidence: _Confidence
+    negation: _Negation
+    categories: dict[str, _Category]
+    priority: _Priority
+    commitments: dict[str, int | str]
+    answer_hours: dict[str, int]
+    perimeter: str = "OUT"
+    products: dict[str, list[str]] = {}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Everything that triage needs to know, ready to use."""
+
+    characters: int
+    """How much of subject and new text is read."""
+    languages: tuple[str, ...]
+    perimeter: str
+    least: int
+    """The weight below which a category is not believed."""
+    subject: int
+    """What a phrase weighs more in the subject."""
+    negations: frozenset[str]
+    reach: int
+    categories: tuple[str, ...]
+    """In the order in which ties are settled."""
+    category_names: dict[str, dict[str, str]]
+    """Category to language to the name that people see."""
+    levels: _Levels
+    negated: int
+    negatable: frozenset[str]
+    """The parts of the priority that "not" takes back."""
+    category_urgency: dict[str, int]
+    commitments: dict[str, int | None]
+    """Priority to hours in which the ticket must be closed; None: the standard."""
+    answer_hours: dict[str, int]
+    """Priority to hours in which a first answer may be expected."""
+    products: tuple[str, ...]
+    lexicon: Lexicon
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Rules:
+        """Read `path`, or the rules that ship. Raises `RulesError`."""
+        path = path or SHIPPED
+        try:
+            return cls.read(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RulesError(f"{path}: {error}") from error
+
+    @classmethod
+    def read(cls, text: str, name: str) -> Rules:
+        """Build rules from the text of a file called `name`. Raises `RulesError`."""
+        try:
+            file = msgspec.convert(tomllib.loads(text), _File)
+            _check(file)
+            phrases = [*_category_phrases(file), *_priority_phrases(file), *_product_phrases(file)]
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError, RulesError) as error:
+            raise RulesError(f"{name}: {error}") from error
+        parts = file.priority.parts
+        return cls(
+            characters=file.characters,
+            languages=tuple(file.languages),
+            perimeter=file.perimeter,
+            least=file.confidence.least,
+            subject=file.confidence.subject,
+            negations=file.negation.words,
+            reach=file.negation.reach,
+            categories=tuple(file.categories),
+            category_names={key: category.name for key, category in file.categories.items()},
+            levels=file.priority.levels,
+            negated=file.priority.negated,
+            negatable=frozenset(part for part, table in parts.items() if table.get("negatable")),
+            category_urgency=file.priority.category,
+            commitments={key: hours if isinstance(hours, int) else None for key, hours in file.commitments.items()},
+            answer_hours=file.answer_hours,
+            products=tuple(file.products),
+            lexicon=Lexicon(phrases),
+        )
+
+
+def _check(file: _File) -> None:
+    """What the shape alone does not say."""
+    if OTHER not in file.categories:
+        raise RulesError(f"categories: {OTHER!r} is missing")
+    if not file.languages:
+        raise RulesError("languages: at least one is needed")
+    for key, category in file.categories.items():
+        missing = set(file.languages) - set(category.name)
+        if missing:
+            raise RulesError(f"categories.{key}.name: no name in {', '.join(sorted(missing))}")
+    for table, keys in (("commitments", file.commitments), ("answer_hours", file.answer_hours)):
+        if set(keys) != set(PRIORITIES):
+            raise RulesError(f"{table}: exactly {', '.join(PRIORITIES)} are wanted")
+    for priority, commitment in file.commitments.items():
+        if commitment not in COMMITMENTS:
+            raise RulesError(f"commitments.{priority}: {commitment!r} is none of {', '.join(map(str, COMMITMENTS))}")
+    unknown = set(file.priority.category) - set(file.categories)
+    if unknown:
+        raise RulesError(f"priority.category: unknown {', '.join(sorted(unknown))}")
+
+
+def _category_phrases(file: _File) -> Iterator[Phrase]:
+    for key, category in file.categories.items():
+        yield from _phrases(category.words, group="category", key=key, where=f"categories.{key}.words")
+
+
+def _priority_phrases(file: _File) -> Iterator[Phrase]:
+    for key, table in file.priority.parts.items():
+        where = f"priority.parts.{key}"
+        words = {name: value for name, value in table.items() if name not in Part.__struct_fields__}
+        try:
+            msgspec.convert({name: table[name] for name in table.keys() - words.keys()}, Part)
+            yield from _phrases(msgspec.convert(words, dict[str, list[str]]), group="priority", key=key, where=where)
+        except msgspec.ValidationError as error:
+            raise RulesError(f"{where}: {error}") from error
+
+
+def _product_phrases(file: _File) -> Iterator[Phrase]:
+    for product, texts in file.products.items():
+        yield from _phrases({"1": texts}, group="product", key=product, where=f'products."{product}"')
+
+
+def _phrases(table: Mapping[str, list[str]], *, group: str, key: str, where: str) -> Iterator[Phrase]:
+    """The phrases of a table of weights. Raises `RulesError` naming the phrase's place."""
+    for weight, texts in table.items():
+        try:
+            weighing = int(weight)
+        except ValueError as error:
+            raise RulesError(f"{where}.{weight}: a weight is a whole number") from error
+        for at, text in enumerate(texts):
+            try:
+                yield Phrase.parse(text, group=group, key=key, weight=weighing)
+            except ValueError as error:
+                raise RulesError(f"{where}.{weight}[{at}]: {error}") from error

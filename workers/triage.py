@@ -1,0 +1,194 @@
+"""What a message is about, how pressing it is, and in which language: decided by rules, and explained. Pure.
+
+In: an `InboundMessage` and the `Rules` of a triage.toml. Out: a `Triage`, whose `why` has one sentence a decision,
+naming the words that weighed. Nothing fails: a message that says nothing is "other", normal, in the default language.
+
+The same message and rules give the same answer, always, in a time that grows with the length of the text alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from models.envelope import InboundMessage
+from workers.language import Detector
+from workers.lexicon import STOP, Phrase, fold, tokens
+from workers.rules import OTHER, PRIORITIES, Rules
+
+__all__ = ["Rules", "Triage", "triage"]
+
+NAMED = 4
+"""How many words a sentence of `why` names at most."""
+
+
+class Triage(msgspec.Struct, frozen=True, kw_only=True):
+    """What triage decided."""
+
+    language: str
+    """ISO 639-1, one of the rules' languages."""
+    category: str
+    priority: str
+    """low, normal, high or urgent."""
+    product: str
+    """'' where none was named."""
+    commitment: int | None
+    """Hours in which the ticket must be closed; None: the standard."""
+    perimeter: str = "OUT"
+    sure: bool = True
+    """False where no category was believed and "other" stands in."""
+    why: tuple[str, ...] = ()
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A message as triage reads it: subject and new words, cut, folded, in tokens."""
+
+    original: str
+    found: list[str]
+    subject: int
+    """How many of `found` are the subject's."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A phrase that stands in the text."""
+
+    phrase: Phrase
+    weight: int
+    """The phrase's own, and what its place adds."""
+    negated: bool
+
+    def __str__(self) -> str:
+        return f"{'not ' if self.negated else ''}'{self.phrase.text}' ({self.weight:+d})"
+
+
+def triage(message: InboundMessage, rules: Rules) -> Triage:
+    """Sort `message` by `rules`."""
+    text = read(message, rules)
+    hits = list(_hits(text, rules))
+    language, why_language = _language(message, text, rules)
+    category, sure, why_category = _category(message, hits, rules)
+    priority, why_priority = _priority(message, hits, category if sure else "", rules)
+    product, why_product = _product(message, hits, rules)
+    return Triage(
+        language=language,
+        category=category,
+        priority=priority,
+        product=product,
+        commitment=rules.commitments[priority],
+        perimeter=rules.perimeter,
+        sure=sure,
+        why=tuple(filter(None, (why_language, why_category, why_priority, why_product))),
+    )
+
+
+def read(message: InboundMessage, rules: Rules) -> Text:
+    """Subject and new words of `message`, as far as the rules read; all its words where it has no new ones."""
+    subject = message.subject[: rules.characters]
+    body = (message.reply_text.strip() or message.text)[: rules.characters - len(subject)]
+    heading = tokens(fold(subject))
+    return Text(f"{subject}\n\n{body}", [*heading, STOP, *tokens(fold(body))], len(heading))
+
+
+def _hits(text: Text, rules: Rules) -> Iterator[Hit]:
+    """Every phrase once: where it weighs most, and not taken back where it stands once without a negation."""
+    best: dict[Phrase, Hit] = {}
+    for phrase, at in rules.lexicon.scan(text.found):
+        negated = phrase.key in rules.negatable and _taken_back(text.found, at, rules)
+        weight = phrase.weight + (rules.subject if at < text.subject and phrase.group == "category" else 0)
+        known = best.get(phrase)
+        if known is None or (known.negated, -known.weight) > (negated, -weight):
+            best[phrase] = Hit(phrase, rules.negated if negated else weight, negated)
+    yield from best.values()
+
+
+def _taken_back(found: Sequence[str], at: int, rules: Rules) -> bool:
+    """Whether a negation stands shortly before position `at`, in the same clause."""
+    for token in reversed(found[max(0, at - rules.reach) : at]):
+        if token == STOP:
+            return False
+        if token in rules.negations:
+            return True
+    return False
+
+
+def _language(message: InboundMessage, text: Text, rules: Rules) -> tuple[str, str]:
+    if message.language in rules.languages:
+        return message.language, f"language {message.language}: the channel says so"
+    language = _detector(rules.languages).detect(text.original, text.found)
+    if language:
+        return language, f"language {language}: its words and letters"
+    return rules.languages[0], f"language {rules.languages[0]}: the default, too few words to tell"
+
+
+@lru_cache(maxsize=8)
+def _detector(languages: tuple[str, ...]) -> Detector:
+    return Detector(languages)
+
+
+def _category(message: InboundMessage, hits: Sequence[Hit], rules: Rules) -> tuple[str, bool, str]:
+    """The category, whether it is believed, and why."""
+    given = message.fields.get("category", "")
+    if given in rules.categories:
+        return given, True, f"category {given}: chosen by the sender"
+    scores = dict.fromkeys(rules.categories, 0)
+    for hit in hits:
+        if hit.phrase.group == "category":
+            scores[hit.phrase.key] += hit.weight
+    best = max(scores, key=scores.__getitem__)
+    if scores[best] < rules.least:
+        return OTHER, False, f"category {OTHER}: no words that speak clearly for another"
+    return best, True, f"category {best}: {_named(hits, 'category', best)}"
+
+
+def _priority(message: InboundMessage, hits: Sequence[Hit], category: str, rules: Rules) -> tuple[str, str]:
+    """The priority and why. `category` is '' where it is not believed."""
+    given = message.fields.get("priority", "")
+    if given in PRIORITIES:
+        return given, f"priority {given}: chosen by the sender"
+    parts = _parts(hits)
+    base = rules.category_urgency.get(category, 0)
+    score = base + sum(hit.weight for hit in parts.values())
+    reasons = [f"{part} {hit}" for part, hit in parts.items()]
+    if base:
+        reasons.append(f"category {category} ({base:+d})")
+    priority = _level(score, rules)
+    return priority, f"priority {priority}: {', '.join(reasons) or 'nothing out of the ordinary'}"
+
+
+def _parts(hits: Sequence[Hit]) -> dict[str, Hit]:
+    """The strongest phrase of each part of the priority. One that is not taken back is stronger than one that is."""
+    parts: dict[str, Hit] = {}
+    for hit in hits:
+        if hit.phrase.group != "priority":
+            continue
+        known = parts.get(hit.phrase.key)
+        if known is None or (known.negated, -abs(known.weight)) > (hit.negated, -abs(hit.weight)):
+            parts[hit.phrase.key] = hit
+    return parts
+
+
+def _level(score: int, rules: Rules) -> str:
+    if score >= rules.levels.urgent:
+        return "urgent"
+    if score >= rules.levels.high:
+        return "high"
+    return "low" if score <= rules.levels.low else "normal"
+
+
+def _product(message: InboundMessage, hits: Sequence[Hit], rules: Rules) -> tuple[str, str]:
+    given = message.fields.get("product", "")
+    if given in rules.products:
+        return given, f"product {given}: chosen by the sender"
+    for product in rules.products:
+        named = _named(hits, "product", product)
+        if named:
+            return product, f"product {product}: {named}"
+    return "", ""
+
+
+def _named(hits: Sequence[Hit], group: str, key: str) -> str:
+    """The phrases that weighed most for `key`, in words."""
+    chosen = [hit for hit in hits if hit.phrase.group == group and hit.phrase.key == key]
+    return ", ".join(map(str, sorted(chosen, key=lambda hit: -hit.weight)[:NAMED]))
