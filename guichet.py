@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Omnichannel ingestion gateway for support teams.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Omnichannel ingestion gateway for support teams.",
+)
 
 
 def settings_or_exit() -> Settings:
@@ -227,12 +232,16 @@ def explain(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Raw messages; without any, one path a line on stdin.")
     ] = None,
+    channel: Annotated[
+        str, typer.Option(help="The channel whose raw messages these are; by default the first one.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Show how a raw message is read and triaged, and why, without storing anything."""
     from workers.explain import run
 
-    run(settings_or_exit(), paths or [], json=json)
+    settings = settings_or_exit()
+    run(settings, paths or [], channel=channel or next(iter(settings.channels)), json=json)
 
 
 @app.command()

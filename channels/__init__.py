@@ -19,6 +19,8 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import to_builtins
+
 from models.envelope import Accepted, InboundMessage, OutboundMessage, Outcome, RawMessage, Receipt
 
 if TYPE_CHECKING:
@@ -40,11 +42,15 @@ class Refused(ChannelError):
 
 
 class Unavailable(ChannelError):
-    """Not now. `retry_after` (seconds) is the provider's own wish, where it gave one."""
+    """Not now. `retry_after` (seconds) is the provider's own wish, where it gave one.
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    `in_doubt`: the provider may have the message all the same, since the connection broke before its answer came.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, in_doubt: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.in_doubt = in_doubt
 
 
 class AcceptError(ChannelError):
@@ -102,6 +108,11 @@ class Channel:
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
+
+    def explain(self, raw: RawMessage) -> tuple[tuple[InboundMessage, ...], dict[str, object]]:
+        """Read `raw` as `normalise` does, and say how: values that go into JSON, by name."""
+        messages = self.normalise(raw)
+        return messages, to_builtins(messages[0]) if messages else {}
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:  # noqa: ARG002 - the hook's signature
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""

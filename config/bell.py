@@ -7,13 +7,12 @@ bell falls silent and when it sounds again; the sweeper in the workers finds the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
 from config import logs
-from config.broker import bell_message
 from config.faults import crash_point
 
 GAP = 0.02
@@ -25,9 +24,10 @@ log = logs.of("bell")
 class Bell:
     """Rings for one queue, from one event loop."""
 
-    def __init__(self, broker: RedisBroker, queue: str) -> None:
-        self.broker = broker
+    def __init__(self, queue: str, send: Callable[[], None]) -> None:
+        """`send` puts one message on the wire; it may block, and may raise what Redis raises."""
         self.queue = queue
+        self.send = send
         self.sounding = True
         self._due: asyncio.TimerHandle | None = None
         self._last = 0.0
@@ -53,7 +53,7 @@ class Bell:
     def _send(self) -> None:
         crash_point("X4")
         try:
-            self.broker.enqueue(bell_message(self.queue))
+            self.send()
         except (RedisError, OSError) as error:
             if self.sounding:
                 log.warning("bell_silent", queue=self.queue, error=type(error).__name__)

@@ -10,6 +10,8 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications
 
+from config.bell import Bell
+
 NAMESPACE = "guichet"
 QUEUES = ("inbox", "outbox")
 
@@ -32,6 +34,12 @@ def broker(redis_url: str, *middleware: Middleware) -> RedisBroker:
     return connected
 
 
-def bell_message(queue: str) -> dramatiq.Message[None]:
-    """The message that rings for `queue`: the actor of that queue, without arguments."""
-    return dramatiq.Message(queue_name=queue, actor_name=f"drain_{queue}", args=(), kwargs={}, options={})
+def bell(connected: RedisBroker, queue: str) -> Bell:
+    """The bell of `queue`. What it sends names the actor of that queue, and carries nothing."""
+
+    def send() -> None:
+        connected.enqueue(
+            dramatiq.Message(queue_name=queue, actor_name=f"drain_{queue}", args=(), kwargs={}, options={})
+        )
+
+    return Bell(queue, send)

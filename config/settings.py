@@ -97,7 +97,7 @@ class Workers(Section):
 
     processes: int = Field(2, ge=1, le=64, description="Worker processes that `guichet up` starts.")
     batch: int = Field(200, ge=1, le=1000, description="Most items of one drain.")
-    lease_seconds: float = Field(30, gt=0, description="A claimed item is taken up again by others after this.")
+    lease_seconds: float = Field(20, gt=0, description="A claimed item is taken up again by others after this.")
     sweep_seconds: float = Field(2, gt=0, description="How often due rows are looked for without a bell.")
     max_attempts: int = Field(5, ge=1, description="At this attempt an item goes to quarantine.")
     reader_memory_mb: int = Field(512, gt=0, description="Address space of the child that reads messages.")

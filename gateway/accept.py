@@ -1,7 +1,8 @@
 """Accept: the only way into the inbox. A sender hears yes only after its bytes are committed and flushed.
 
 Enters: a RawMessage from a door. Leaves: `Accepted`, once PostgreSQL has flushed the row (and the object store the
-body, if it is large). May fail: `TooLarge`, or `Busy` when the database does not commit; in both cases nothing was stored.
+body, if it is large). May fail: `TooLarge`, or `Busy` when the database does not commit; in both cases nothing was
+stored.
 
 Accepts are grouped: whoever waits goes into one statement and one commit, and while it is under way the next group
 gathers by itself. A group that fails is tried again row by row, so that one bad row harms nobody else.
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,6 +35,8 @@ GROUP_ROWS = 500
 GROUP_BYTES = 8_000_000
 OUTCOME_POLL = 0.05
 """Seconds between two looks at an item whose outcome a door waits for."""
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 log = logs.of("accept")
 
@@ -56,6 +61,11 @@ class Waiting:
         key: UUID = self.row[0]
         return key
 
+    def answer(self, item_id: int, digest: str, known: bool) -> Accepted:
+        """What its sender is told, of the item that stands under its key."""
+        same: bool = self.row[_COLUMNS.index("body_sha256")] == digest
+        return Accepted(item_id=item_id, repeated=known or not same, altered=not same)
+
 
 class Inbox:
     """Implements `channels.Accept` over PostgreSQL. One per gateway process; `run` must be running."""
@@ -76,21 +86,23 @@ class Inbox:
         if size > max(self.settings.smtp.max_message_bytes, self.settings.http.max_body_bytes):
             raise TooLarge(f"{size} bytes")
         crash_point("X1")
-        body, digest = await self._place(raw.body)
+        digest = hashlib.sha256(raw.body).hexdigest()
+        body = await self._place(raw.body)
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(_row(raw.envelope, body, digest, size), len(body or b""), future))
+        self._waiting.append(Waiting(_row(storable(raw.envelope), body, digest, size), len(body or b""), future))
         self._arrival.set()
         return await future
 
-    async def _place(self, body: bytes) -> tuple[bytes | None, str]:
-        """Where the body will stand: in the row, or in the object store under the digest returned."""
+    async def _place(self, body: bytes) -> bytes | None:
+        """The body for the row, or None once it stands in the object store."""
         if len(body) <= self.settings.ledger.inline_bytes:
-            return body, ""
+            return body
         try:
-            return None, await self.objects.put(body)
+            await self.objects.put(body)
         except Exception as error:
             log.error("object_store_failed", error=type(error).__name__)
             raise Busy("the object store does not take the body") from error
+        return None
 
     async def run(self) -> None:
         """Commit group after group until cancelled."""
@@ -123,7 +135,7 @@ class Inbox:
             return
         for waiting in group:
             if not waiting.future.done():
-                waiting.future.set_result(accepted[waiting.key])
+                waiting.future.set_result(waiting.answer(*accepted[waiting.key]))
         self.accepted += len(group)
         crash_point("X3")
         self.ring()
@@ -135,20 +147,20 @@ class Inbox:
             if not waiting.future.done():
                 waiting.future.set_exception(Busy("the database does not commit"))
 
-    async def _insert(self, group: Sequence[Waiting]) -> dict[UUID, Accepted]:
-        """One statement, one commit. Rows that were there before are looked up."""
+    async def _insert(self, group: Sequence[Waiting]) -> dict[UUID, tuple[int, str, bool]]:
+        """One statement, one commit. Each key's item: its id, its body's digest, whether it was there before."""
         columns = dict(
             zip(_COLUMNS, (list(column) for column in zip(*(w.row for w in group), strict=True)), strict=True)
         )
         async with self.database.engine.begin() as connection:
-            stored = {row.door_key: row.id for row in await connection.execute(_INSERT, columns)}
+            stored = await connection.execute(_INSERT, columns)
+            accepted = {row.door_key: (row.id, row.body_sha256, False) for row in stored}
             crash_point("X2")
-        accepted = {key: Accepted(item_id=item_id) for key, item_id in stored.items()}
         missing = [w.key for w in group if w.key not in accepted]
         if missing:
             async with self.database.engine.connect() as connection:
                 for row in await connection.execute(_FIND, {"keys": missing}):
-                    accepted[row.door_key] = Accepted(item_id=row.id, repeated=True)
+                    accepted[row.door_key] = (row.id, row.body_sha256, True)
         return accepted
 
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
@@ -177,12 +189,33 @@ def _connection_lost(error: SQLAlchemyError) -> bool:
     )
 
 
+def storable(envelope: Envelope) -> Envelope:
+    """The envelope without what PostgreSQL's text cannot hold: NUL and lone surrogates become U+FFFD."""
+    try:
+        if b"\\u0000" not in msgspec.json.encode(envelope):
+            return envelope
+    except UnicodeEncodeError:
+        pass  # a lone surrogate: replaced below
+    return msgspec.convert(_clean(msgspec.to_builtins(envelope)), Envelope)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(entry) for key, entry in value.items()}
+    return [_clean(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
 def _row(envelope: Envelope, body: bytes | None, digest: str, size: int) -> tuple[Any, ...]:
     key = door_key(envelope.channel, envelope.account, envelope.external_id)
     return (
         key,
-        *(value.replace("\0", "") for value in (envelope.channel, envelope.account, envelope.lane, envelope.trace_id)),
-        to_json(envelope).replace("\\u0000", ""),
+        envelope.channel,
+        envelope.account,
+        envelope.lane,
+        envelope.trace_id,
+        to_json(envelope),
         body,
         digest,
         size,
@@ -203,8 +236,8 @@ _INSERT = text(
         cast(:size AS int[]), cast(:received_at AS timestamptz[])
     ) AS given (door_key, channel, account, lane, trace_id, envelope, body, body_sha256, size, received_at)
     ON CONFLICT DO NOTHING
-    RETURNING id, door_key
+    RETURNING id, door_key, body_sha256
     """
 )
-_FIND = text("SELECT id, door_key FROM inbox WHERE door_key = ANY(:keys)")
+_FIND = text("SELECT id, door_key, body_sha256 FROM inbox WHERE door_key = ANY(:keys)")
 _OUTCOME = text("SELECT outcome, ticket_id FROM inbox WHERE door_key = :key")

@@ -15,8 +15,7 @@ from aiohttp import web
 
 from channels import load
 from config import logs
-from config.bell import Bell
-from config.broker import broker
+from config.broker import bell, broker
 from config.database import Database, connect
 from config.objects import Objects
 from config.settings import Settings
@@ -31,9 +30,9 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     """The web application with every door of every channel."""
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     redis = broker(redis_url)
-    bell = Bell(redis, "inbox")
-    inbox = Inbox(database, Objects(settings), settings, bell.ring)
-    app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis
+    inbox_bell = bell(redis, "inbox")
+    inbox = Inbox(database, Objects(settings), settings, inbox_bell.ring)
+    app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis.client
 
     async def accepting(_app: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(inbox.run())
@@ -41,7 +40,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        bell.close()
+        inbox_bell.close()
         await database.dispose()
 
     app.cleanup_ctx.append(accepting)

@@ -73,7 +73,7 @@ async def _database_answers(app: web.Application) -> bool:
 async def _redis_answers(app: web.Application) -> bool:
     try:
         async with asyncio.timeout(2):
-            await asyncio.to_thread(app[REDIS].client.ping)
+            await asyncio.to_thread(app[REDIS].ping)
     except Exception:  # noqa: BLE001 - whatever the client raises, Redis does not answer
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiohttp import web
-from dramatiq.brokers.redis import RedisBroker
+from redis import Redis
 
 from config.database import Database
 from config.settings import Settings
@@ -12,4 +12,4 @@ from gateway.accept import Inbox
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
 INBOX = web.AppKey("inbox", Inbox)
-REDIS = web.AppKey("redis", RedisBroker)
+REDIS = web.AppKey("redis", Redis)

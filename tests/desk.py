@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from channels import load
 from config import secret
-from config.database import connect
+from config.database import Database, connect
 from config.objects import Objects
 from config.settings import Settings
 from gateway.app import build
@@ -54,14 +54,14 @@ def letter(
 class Desk:
     """The gateway's application and one worker's drains."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reader: Reader) -> None:
         self.settings = settings
         self.database = connect(settings.database_url)
         self.url = f"http://127.0.0.1:{settings.http.port}"
-        self.reader = Reader(settings)
         channels = load(settings)
         office = Office(settings, channels, Rules.load(settings.triage.rules), secret.key(settings))
-        self.ingest = Ingest(self.database, Objects(settings), self.reader, office)
+        self.ingest = Ingest(self.database, Objects(settings), reader, office)
+        self.others: list[Database] = []
         self.deliver = Deliver(self.database, channels, settings)
 
     async def __aenter__(self) -> Self:
@@ -77,8 +77,8 @@ class Desk:
         """Close them."""
         await self.http.close()
         await self.runner.cleanup()
-        await self.reader.close()
-        await self.database.dispose()
+        for database in (self.database, *self.others):
+            await database.dispose()
 
     async def send(
         self, mail: EmailMessage | bytes, *, sender: str = "claire@example.com", to: str = "support@example.org"
@@ -94,6 +94,11 @@ class Desk:
         """Drain the inbox until nothing is due."""
         while (await self.ingest.drain())[0]:
             pass
+
+    def another_worker(self) -> Ingest:
+        """The drain of one more worker, over connections of its own."""
+        self.others.append(connect(self.settings.database_url))
+        return Ingest(self.others[-1], self.ingest.objects, self.ingest.reader, self.ingest.office)
 
     async def dispatch(self) -> None:
         """Drain the outbox until nothing is due."""

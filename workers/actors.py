@@ -15,6 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import logs
 
+WORKER_TIMEOUT_MS = 10
+"""How often an idle Dramatiq thread looks at Redis: what a lone message waits, at most, for its bell."""
+
 log = logs.of("actors")
 
 Drain = Callable[[], Awaitable[bool]]
@@ -47,11 +50,12 @@ class Loop:
             self._running = False
 
 
-def declare(broker: RedisBroker, loops: dict[str, Loop], events: asyncio.AbstractEventLoop) -> None:
-    """Declare `drain_<queue>` for each loop: the bell's message, carried onto the event loop."""
+def listen(broker: RedisBroker, loops: dict[str, Loop], events: asyncio.AbstractEventLoop) -> dramatiq.Worker:
+    """Declare `drain_<queue>` for each loop, and build the Dramatiq worker that hears their bells."""
     for queue, loop in loops.items():
-
         dramatiq.actor(actor_name=f"drain_{queue}", queue_name=queue, broker=broker)(_carry(loop, events))
+
+    return dramatiq.Worker(broker, worker_timeout=WORKER_TIMEOUT_MS, worker_threads=len(loops))
 
 
 def _carry(loop: Loop, events: asyncio.AbstractEventLoop) -> Callable[[], None]:

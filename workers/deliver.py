@@ -65,8 +65,12 @@ class Deliver:
 
     def _cut_off(self, row: Any) -> bool:
         """Whether an earlier attempt may have reached the customer, and a second one must not."""
+        return row.started_at is not None and self._once(row)
+
+    def _once(self, row: Any) -> bool:
+        """Whether it goes out at most once: acknowledgements do, where a second delivery would be a second message."""
         channel = self.channels.get(row.channel)
-        return row.started_at is not None and row.kind == "acknowledgement" and not (channel and channel.repeatable)
+        return row.kind == "acknowledgement" and not (channel and channel.repeatable)
 
     async def _mark_started(self, rows: Sequence[Any]) -> None:
         """Commit that bytes may leave from now on."""
@@ -93,7 +97,10 @@ class Deliver:
         except Refused as reason:
             await self._end(row, claim, "failed", str(reason))
         except Unavailable as reason:
-            await self._again(row, claim, str(reason), reason.retry_after)
+            if reason.in_doubt and self._once(row):
+                await self._end(row, claim, "unknown", f"{reason}: it may have arrived, and is not repeated")
+            else:
+                await self._again(row, claim, str(reason), reason.retry_after)
         except Exception as error:
             log.exception("delivery_bug", channel=row.channel)
             await self._again(row, claim, f"{type(error).__name__}: {error}", None)

@@ -1,6 +1,6 @@
 """Tells apart the languages that a desk is set up for. Pure and small: two tables in place of a model.
 
-In: the words of a text (see `workers.lexicon.words`) and the text itself. Out: an ISO 639-1 code, or '' where the
+In: the words of a text (see `workers.lexicon.tokens`) and the text itself. Out: an ISO 639-1 code, or '' where the
 evidence does not tell (too short, a number, another language). Nothing fails.
 
 Frequent words speak first. Where they leave it open (short lines, jargon), the three-letter groups of all words
@@ -16,26 +16,26 @@ from itertools import repeat
 
 import msgspec
 
-WORD, ACCENT, CLEAR = 4, 3, 12
-"""What a frequent word and an accented letter count, and the lead at which the groups of letters are not asked."""
-MOST_ACCENTS, MOST_WORDS, LEAST_LEAD = 4, 40, 1
+WORD, MARK, CLEAR = 4, 3, 12
+"""What a frequent word and a mark count, and the lead at which the letters are not asked any more."""
+MOST_MARKS, MOST_WORDS, LEAST_LEAD = 4, 60, 1
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What one language looks like, all folded (lower case, no accents) but `letters`."""
+    """What one language looks like, all folded (lower case, no accents) but `marks`."""
 
     words: frozenset[str]
     """Frequent words that the other languages here do not have."""
     grams: dict[str, int]
     """Groups of three letters that it has and the others lack, with weights."""
-    letters: str = ""
-    """Letters that hardly occur in the others."""
+    marks: tuple[str, ...] = ()
+    """Letters, and beginnings of words, that hardly occur in the others."""
 
     @classmethod
-    def of(cls, *, words: str, grams: dict[int, str], letters: str) -> Profile:
-        """Build one from words and from groups by weight, each a text with blanks between."""
+    def of(cls, *, words: str, grams: dict[int, str], marks: str) -> Profile:
+        """Build one from words, from groups by weight and from marks, each a text with blanks between."""
         weights = {gram: weight for weight, text in grams.items() for gram in text.split()}
-        return cls(words=frozenset(words.split()), grams=weights, letters=letters)
+        return cls(words=frozenset(words.split()), grams=weights, marks=tuple(marks.split()))
 
 
 FRENCH = Profile.of(
@@ -69,7 +69,7 @@ FRENCH = Profile.of(
         uis un_ ur_ utr uva uve uvr ux_ van vea vec vee veg veu vez vou voy vra vri xe_ xio yse
         """,
     },
-    letters="éèêëàâçùûîïôœ",
+    marks="é è ê ë à â ç ù û î ï ô œ l' d' j' n' c' qu' l’ d’ j’ n’ c’ qu’",
 )
 
 ENGLISH = Profile.of(
@@ -106,7 +106,7 @@ ENGLISH = Profile.of(
         xpe you yte ze_ zed
         """,
     },
-    letters="",
+    marks="",
 )
 
 PROFILES = {"fr": FRENCH, "en": ENGLISH}
@@ -124,23 +124,22 @@ class Detector:
         """The language of `text`, whose folded words are `words`; '' where the lead is too small to tell."""
         if len(self._profiles) < 2:
             return self.languages[0] if self.languages else ""
+        words = words[:MOST_WORDS]
         scores = [sum(map(table.get, words, repeat(0))) for table in self._words]
-        if not text.isascii():
-            scores = [
-                score + self._accents(profile, text) for score, profile in zip(scores, self._profiles, strict=True)
-            ]
         if _lead(scores) < CLEAR:
-            scores = [score + gram for score, gram in zip(scores, self._grams(words), strict=True)]
+            further = (self._marks(text), self._grams(words))
+            scores = [sum(parts) for parts in zip(scores, *further, strict=True)]
         return self.languages[scores.index(max(scores))] if _lead(scores) >= LEAST_LEAD else ""
 
-    @staticmethod
-    def _accents(profile: Profile, text: str) -> int:
+    def _marks(self, text: str) -> list[int]:
+        """The weight of each language's own letters and beginnings."""
         lowered = text.lower()
-        return ACCENT * min(MOST_ACCENTS, sum(lowered.count(letter) for letter in profile.letters))
+        counts = (sum(map(lowered.count, profile.marks)) for profile in self._profiles)
+        return [MARK * min(MOST_MARKS, count) for count in counts]
 
     def _grams(self, words: Sequence[str]) -> list[int]:
         """The weight of each language's letter groups, over the first distinct words."""
-        edged = [f"_{word}_" for word in list(dict.fromkeys(words))[:MOST_WORDS] if len(word) > 1]
+        edged = [f"_{word}_" for word in dict.fromkeys(words) if len(word) > 1]
         groups = [word[at : at + 3] for word in edged for at in range(len(word) - 2)]
         return [sum(map(profile.grams.get, groups, repeat(0))) for profile in self._profiles]
 

@@ -11,7 +11,8 @@ The language of phrases, read without regard to case and accents:
     mot de passe        words in a row
     debite .. deux fois up to three other words between
 
-A phrase never reaches across a stop, a comma or an empty line. Each is filed under its rarest word, so that a text
+Elided words are passed over, in phrases as in texts: "plus d'internet" is "plus internet". A phrase never reaches
+across a stop, a comma or an empty line. Each is filed under its rarest word, so that a text
 costs one dictionary look-up a word, and a few comparisons where such a word occurs.
 """
 
@@ -19,27 +20,33 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 GAP = 3
 """How many words `..` may stand for."""
+STEM = 3
+"""The fewest letters before `*`."""
 STOP = "."
 """The token for every mark that ends a clause."""
 
 KNOWN_TOKENS = 8192
 """How many words of past texts a lexicon remembers the phrases of."""
 
+ELIDED = frozenset({"c", "d", "j", "l", "m", "n", "s", "t", "qu", "jusqu", "lorsqu", "puisqu"})
+
 _WORD = re.compile(r"[a-z0-9]+")
+_ELISION = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sorted(ELIDED))})'(?=[a-z0-9])")
 _DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SPELLINGS = (("’", "'"), ("‘", "'"), ("œ", "oe"), ("æ", "ae"), ("–", " "), ("—", " "), ("…", "."), ("€", " eur "))
 _STOPS = b".,;:!?()\0"
 _ALPHABET = bytes(
-    byte if chr(byte).isalnum() and byte < 128 else 0 if byte in _STOPS else ord(" ") for byte in range(256)
+    byte if byte < 128 and (chr(byte).isalnum() or byte == ord("'")) else 0 if byte in _STOPS else ord(" ")
+    for byte in range(256)
 )
-"""Letters and digits stay, what ends a clause becomes NUL, all else a blank."""
+"""Letters, digits and apostrophes stay, what ends a clause becomes NUL, all else a blank."""
 
 
 def fold(text: str) -> str:
@@ -55,7 +62,16 @@ def fold(text: str) -> str:
 def tokens(folded: str) -> list[str]:
     """Words of a folded text in order; every end of a clause is the token `STOP`."""
     clauses = _DECIMAL.sub("", folded).replace("\n\n", "\0").encode("ascii").translate(_ALPHABET)
-    return clauses.replace(b"\0", b" . ").decode("ascii").split()
+    pieces = clauses.replace(b"\0", b" . ").decode("ascii").split()
+    if "'" not in folded:
+        return pieces
+    return [word for piece in pieces for word in (_unelided(piece) if "'" in piece else (piece,))]
+
+
+def _unelided(piece: str) -> list[str]:
+    """The words of a piece with apostrophes, without the elided one in front."""
+    words = [word for word in piece.split("'") if word]
+    return words[1:] if len(words) > 1 and words[0] in ELIDED else words
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -74,7 +90,7 @@ class Word(msgspec.Struct, frozen=True):
                 raise ValueError(f"{choice!r} is not a word")
             if literal == choice:
                 exact.append(literal)
-            elif len(literal) < 3:
+            elif len(literal) < STEM:
                 raise ValueError(f"{choice!r} is too short: three letters at least before *")
             else:
                 stems.append(literal)
@@ -84,10 +100,10 @@ class Word(msgspec.Struct, frozen=True):
         """True where `token` may stand here."""
         return token in self.exact or (bool(self.stems) and token.startswith(self.stems))
 
-    def commonness(self, uses: Mapping[str, int]) -> tuple[int, int]:
-        """For comparing: how often the rules use its choices (`uses`), then how short the shortest one is."""
-        choices = (*self.exact, *self.stems)
-        return max(map(uses.__getitem__, choices)), -min(map(len, choices))
+    @property
+    def frequency(self) -> float:
+        """A guess at how often it fits in a text: long words are rare, and every choice adds its own."""
+        return float(sum(2.0 ** -len(choice) for choice in (*self.exact, *self.stems)))
 
 
 class Phrase(msgspec.Struct, frozen=True, eq=False):
@@ -112,7 +128,7 @@ class Phrase(msgspec.Struct, frozen=True, eq=False):
         words: list[Word] = []
         gaps: list[int] = []
         gap = 0
-        for piece in fold(text).replace("'", " ").split():
+        for piece in _ELISION.sub("", fold(text)).replace("'", " ").split():
             if piece == "..":
                 gap = GAP
                 continue
@@ -154,44 +170,67 @@ class Phrase(msgspec.Struct, frozen=True, eq=False):
         return -1
 
 
+class Filed(NamedTuple):
+    """A phrase under its rarest word, with what must hold besides, cheaply told, for it to stand in a text."""
+
+    phrase: Phrase
+    side: int
+    """Where `wanted` must stand: right before (-1), right after (1), or anywhere in the text (0)."""
+    wanted: frozenset[str]
+    """One of these; empty for no condition."""
+    checked: bool
+    """True where that is all: a phrase of one word, or of two in a row."""
+
+    @classmethod
+    def of(cls, phrase: Phrase) -> Filed:
+        """File `phrase`."""
+        words, last = phrase.words, len(phrase.words) - 1
+        order = sorted(range(last + 1), key=lambda at: words[at].frequency)
+        anchor = order[0]
+        phrase = msgspec.structs.replace(phrase, anchor=anchor)
+        if anchor < last and not phrase.gaps[anchor + 1] and not words[anchor + 1].stems:
+            return cls(phrase, 1, words[anchor + 1].exact, checked=last == 1)
+        if anchor > 0 and not phrase.gaps[anchor] and not words[anchor - 1].stems:
+            return cls(phrase, -1, words[anchor - 1].exact, checked=last == 1)
+        other = next((words[at].exact for at in order[1:] if not words[at].stems), frozenset[str]())
+        return cls(phrase, 0, other, checked=last == 0)
+
+
 class Lexicon:
-    """Many phrases, looked for at once."""
+    """Many phrases, looked for at once. Threads may share one."""
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:
-        self._exact: dict[str, list[tuple[Phrase, frozenset[str]]]] = {}
-        self._stems: dict[str, list[tuple[str, tuple[Phrase, frozenset[str]]]]] = {}
-        self._known: dict[str, tuple[tuple[Phrase, frozenset[str]], ...]] = {}
-        uses = Counter(literal for phrase in phrases for word in phrase.words for literal in (*word.exact, *word.stems))
+        self._exact: dict[str, list[Filed]] = {}
+        self._stems: dict[str, list[tuple[str, Filed]]] = {}
+        self._known: dict[str, tuple[Filed, ...]] = {}
         for phrase in phrases:
-            self._file(phrase, uses)
+            self._file(Filed.of(phrase))
 
-    def _file(self, phrase: Phrase, uses: Mapping[str, int]) -> None:
-        """Under its rarest word, with the choices of the next rarest, without which it cannot stand in a text."""
-        order = sorted(range(len(phrase.words)), key=lambda at: phrase.words[at].commonness(uses))
-        word = phrase.words[order[0]]
-        needed = next((phrase.words[at].exact for at in order[1:] if not phrase.words[at].stems), frozenset[str]())
-        entry = msgspec.structs.replace(phrase, anchor=order[0]), needed
+    def _file(self, filed: Filed) -> None:
+        word = filed.phrase.words[filed.phrase.anchor]
         for literal in sorted(word.exact):
-            self._exact.setdefault(literal, []).append(entry)
+            self._exact.setdefault(literal, []).append(filed)
         for stem in word.stems:
-            self._stems.setdefault(stem[:3], []).append((stem, entry))
+            self._stems.setdefault(stem[:STEM], []).append((stem, filed))
 
-    def scan(self, found: Sequence[str]) -> Iterator[tuple[Phrase, int]]:
+    def scan(self, found: Sequence[str]) -> list[tuple[Phrase, int]]:
         """Every phrase that stands in `found` (see `tokens`), with the position at which it begins."""
-        known, present = self._known, frozenset(found)
-        if len(known) > KNOWN_TOKENS:
-            known.clear()
+        if len(self._known) > KNOWN_TOKENS:
+            self._known = {}
+        known, present, padded = self._known, frozenset(found), (*found, STOP)
         for token in present.difference(known):
-            known[token] = self._filed(token)
+            known[token] = self._under(token)
+        matches = []
         for at, filed in enumerate(map(known.__getitem__, found)):
-            for phrase, needed in filed:
-                if needed and needed.isdisjoint(present):
+            for phrase, side, wanted, checked in filed:
+                if wanted and (padded[at + side] not in wanted if side else wanted.isdisjoint(present)):
                     continue
-                begin = phrase.begins(found, at) if len(phrase.words) > 1 else at
+                begin = at - phrase.anchor if checked else phrase.begins(found, at)
                 if begin >= 0:
-                    yield phrase, begin
+                    matches.append((phrase, begin))
+        return matches
 
-    def _filed(self, token: str) -> tuple[tuple[Phrase, frozenset[str]], ...]:
+    def _under(self, token: str) -> tuple[Filed, ...]:
         """The phrases filed under `token`."""
-        stems = (entry for stem, entry in self._stems.get(token[:3], ()) if token.startswith(stem))
+        stems = (filed for stem, filed in self._stems.get(token[:STEM], ()) if token.startswith(stem))
         return (*self._exact.get(token, ()), *stems)

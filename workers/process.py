@@ -12,24 +12,19 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import dramatiq
-
 from channels import load
 from config import logs, secret
 from config.bell import Bell
-from config.broker import QUEUES, broker
+from config.broker import QUEUES, bell, broker
 from config.database import Database, connect
 from config.objects import Objects
 from config.settings import Settings
-from workers.actors import Loop, declare, sweep
+from workers.actors import Loop, listen, sweep
 from workers.batch import Office
 from workers.deliver import Deliver
 from workers.ingest import Ingest
 from workers.reader import Reader
 from workers.rules import Rules
-
-WORKER_TIMEOUT_MS = 10
-"""How often an idle Dramatiq thread looks at Redis: what a lone message waits, at most, for its bell."""
 
 log = logs.of("workers")
 
@@ -85,11 +80,10 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     redis = broker(redis_url)
-    bells = {queue: Bell(redis, queue) for queue in QUEUES}
+    bells = {queue: bell(redis, queue) for queue in QUEUES}
     work = assemble(settings, database_url, queues, bells)
-    declare(redis, work.loops, loop)
     await work.warm()
-    worker = dramatiq.Worker(redis, worker_timeout=WORKER_TIMEOUT_MS, worker_threads=len(queues))
+    worker = listen(redis, work.loops, loop)
     await asyncio.to_thread(worker.start)
     sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))
     log.info("worker_ready", queues=list(queues))

@@ -41,29 +41,34 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[InboundMessage, ...] = ()
     malformed: str = ""
     """Why the bytes are no message of their channel; the item goes to quarantine."""
+    explained: dict[str, object] = {}
+    """How the message was read, where that was asked for."""
     killed: str = ""
     """What ended the child while it read this; the item becomes a ticket that carries the raw bytes."""
 
 
 class Reader:
-    """A child that reads, restarted when it dies. One batch at a time."""
+    """A child that reads, restarted when it dies. It reads one batch at a time, whoever asks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, explain: bool = False) -> None:
         self.settings = settings
+        self.explain = explain
         self.deaths = 0
         self._child: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
         self._decode = msgspec.msgpack.Decoder(Reading).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
     async def read(self, raws: Sequence[RawMessage]) -> list[Reading]:
         """Read all, in order."""
         readings: list[Reading] = []
-        while len(readings) < len(raws):
-            cause = await self._converse(raws[len(readings) :], readings)
-            if cause:
-                self.deaths += 1
-                log.warning("reader_died", cause=cause, trace_id=raws[len(readings)].envelope.trace_id)
-                readings.append(Reading(killed=cause))
+        async with self._turn:
+            while len(readings) < len(raws):
+                cause = await self._converse(raws[len(readings) :], readings)
+                if cause:
+                    self.deaths += 1
+                    log.warning("reader_died", cause=cause, trace_id=raws[len(readings)].envelope.trace_id)
+                    readings.append(Reading(killed=cause))
         return readings
 
     async def _converse(self, raws: Sequence[RawMessage], readings: list[Reading]) -> str:
@@ -96,6 +101,7 @@ class Reader:
                 sys.executable,
                 "-m",
                 "workers.reader",
+                *(["--explain"] if self.explain else []),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env=os.environ | {"GUICHET_SETTINGS_JSON": dump(self.settings)},
@@ -153,19 +159,22 @@ def main() -> None:
         _allow(limits.reader_cpu_seconds)
         crash_point("X7")
         try:
-            reply = encode(_answer(channels, decode(frame)))
+            reply = encode(_answer(channels, decode(frame), explain="--explain" in sys.argv))
         except MemoryError:
             os._exit(EXIT_MEMORY)
         signal.setitimer(signal.ITIMER_REAL, 0)
         _write_all(sink.fileno(), _length.pack(len(reply)) + reply)
 
 
-def _answer(channels: Mapping[str, Channel], raw: RawMessage) -> Reading:
+def _answer(channels: Mapping[str, Channel], raw: RawMessage, *, explain: bool) -> Reading:
     """Read one message. An exception that is no `Malformed` is a bug: it ends the child, with its traceback."""
     channel = channels.get(raw.envelope.channel)
     if channel is None:
         return Reading(malformed=f"no channel {raw.envelope.channel!r} in the settings")
     try:
+        if explain:
+            messages, explained = channel.explain(raw)
+            return Reading(messages=messages, explained=explained)
         return Reading(messages=channel.normalise(raw))
     except Malformed as reason:
         return Reading(malformed=str(reason))

@@ -30,6 +30,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is said of a part of the priority besides its words."""
 
     negatable: bool = False
+    """Whether "not" in front takes its words back."""
+    only_with: tuple[str, ...] = ()
+    """The parts of which one must speak as well, if it is to count."""
 
 
 class _Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +56,7 @@ class _Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: int
     subject: int
+    question: str = OTHER
 
 
 class _Negation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +71,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     languages: list[str]
     confidence: _Confidence
     negation: _Negation
-    categories: dict[str, _Category]
+    categories: dict[str, dict[str, Any]]
     priority: _Priority
     commitments: dict[str, int | str]
     answer_hours: dict[str, int]
@@ -86,6 +90,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The weight below which a category is not believed."""
     subject: int
     """What a phrase weighs more in the subject."""
+    question: str
+    """The category of a question that no words place."""
     negations: frozenset[str]
     reach: int
     categories: tuple[str, ...]
@@ -94,8 +100,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Category to language to the name that people see."""
     levels: _Levels
     negated: int
+    parts: dict[str, Part]
+    """The parts of the priority."""
     negatable: frozenset[str]
-    """The parts of the priority that "not" takes back."""
+    """Those of which "not" takes the words back."""
     category_urgency: dict[str, int]
     commitments: dict[str, int | None]
     """Priority to hours in which the ticket must be closed; None: the standard."""
@@ -118,24 +126,27 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Build rules from the text of a file called `name`. Raises `RulesError`."""
         try:
             file = msgspec.convert(tomllib.loads(text), _File)
-            _check(file)
-            phrases = [*_category_phrases(file), *_priority_phrases(file), *_product_phrases(file)]
+            categories = dict(_categories(file))
+            _check(file, categories)
+            parts = dict(_parts(file))
+            phrases = [*_category_phrases(categories), *_priority_phrases(file), *_product_phrases(file)]
         except (tomllib.TOMLDecodeError, msgspec.ValidationError, RulesError) as error:
             raise RulesError(f"{name}: {error}") from error
-        parts = file.priority.parts
         return cls(
             characters=file.characters,
             languages=tuple(file.languages),
             perimeter=file.perimeter,
             least=file.confidence.least,
             subject=file.confidence.subject,
+            question=file.confidence.question,
             negations=file.negation.words,
             reach=file.negation.reach,
-            categories=tuple(file.categories),
-            category_names={key: category.name for key, category in file.categories.items()},
+            categories=tuple(categories),
+            category_names={key: category.name for key, category in categories.items()},
             levels=file.priority.levels,
             negated=file.priority.negated,
-            negatable=frozenset(part for part, table in parts.items() if table.get("negatable")),
+            parts=parts,
+            negatable=frozenset(key for key, part in parts.items() if part.negatable),
             category_urgency=file.priority.category,
             commitments={key: hours if isinstance(hours, int) else None for key, hours in file.commitments.items()},
             answer_hours=file.answer_hours,
@@ -144,13 +155,21 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-def _check(file: _File) -> None:
+def _categories(file: _File) -> Iterator[tuple[str, _Category]]:
+    for key, table in file.categories.items():
+        try:
+            yield key, msgspec.convert(table, _Category)
+        except msgspec.ValidationError as error:
+            raise RulesError(f"categories.{key}: {error}") from error
+
+
+def _check(file: _File, categories: Mapping[str, _Category]) -> None:
     """What the shape alone does not say."""
-    if OTHER not in file.categories:
+    if OTHER not in categories:
         raise RulesError(f"categories: {OTHER!r} is missing")
     if not file.languages:
         raise RulesError("languages: at least one is needed")
-    for key, category in file.categories.items():
+    for key, category in categories.items():
         missing = set(file.languages) - set(category.name)
         if missing:
             raise RulesError(f"categories.{key}.name: no name in {', '.join(sorted(missing))}")
@@ -160,25 +179,44 @@ def _check(file: _File) -> None:
     for priority, commitment in file.commitments.items():
         if commitment not in COMMITMENTS:
             raise RulesError(f"commitments.{priority}: {commitment!r} is none of {', '.join(map(str, COMMITMENTS))}")
-    unknown = set(file.priority.category) - set(file.categories)
-    if unknown:
-        raise RulesError(f"priority.category: unknown {', '.join(sorted(unknown))}")
+    for where, named in (
+        ("priority.category", file.priority.category),
+        ("confidence.question", [file.confidence.question]),
+    ):
+        unknown = set(named) - set(categories)
+        if unknown:
+            raise RulesError(f"{where}: unknown {', '.join(sorted(unknown))}")
 
 
-def _category_phrases(file: _File) -> Iterator[Phrase]:
-    for key, category in file.categories.items():
+def _category_phrases(categories: Mapping[str, _Category]) -> Iterator[Phrase]:
+    for key, category in categories.items():
         yield from _phrases(category.words, group="category", key=key, where=f"categories.{key}.words")
+
+
+def _parts(file: _File) -> Iterator[tuple[str, Part]]:
+    for key, table in file.priority.parts.items():
+        try:
+            part = msgspec.convert({name: table[name] for name in table if not _is_weight(name)}, Part)
+        except msgspec.ValidationError as error:
+            raise RulesError(f"priority.parts.{key}: {error}") from error
+        unknown = set(part.only_with) - set(file.priority.parts)
+        if unknown:
+            raise RulesError(f"priority.parts.{key}.only_with: unknown {', '.join(sorted(unknown))}")
+        yield key, part
 
 
 def _priority_phrases(file: _File) -> Iterator[Phrase]:
     for key, table in file.priority.parts.items():
         where = f"priority.parts.{key}"
-        words = {name: value for name, value in table.items() if name not in Part.__struct_fields__}
         try:
-            msgspec.convert({name: table[name] for name in table.keys() - words.keys()}, Part)
-            yield from _phrases(msgspec.convert(words, dict[str, list[str]]), group="priority", key=key, where=where)
+            words = msgspec.convert({name: table[name] for name in table if _is_weight(name)}, dict[str, list[str]])
         except msgspec.ValidationError as error:
             raise RulesError(f"{where}: {error}") from error
+        yield from _phrases(words, group="priority", key=key, where=where)
+
+
+def _is_weight(name: str) -> bool:
+    return name.removeprefix("-").isdigit()
 
 
 def _product_phrases(file: _File) -> Iterator[Phrase]:

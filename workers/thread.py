@@ -125,8 +125,8 @@ def _by_ids(message: InboundMessage, label: str, known: Known, secret: bytes, st
             strangers.append(f"<{reference}>")
     if message.message_id:
         for ticket, own in known.tickets_of(message_key(message.message_id)):
-            if not own and ticket.takes_part(label):
-                return Threaded(ticket, f"is <{message.message_id}>, which the ticket's messages answer")
+            if ticket.takes_part(label):
+                return Threaded(ticket, f"is <{message.message_id}>, which {'stands' if own else 'is answered'} there")
     return None
 
 

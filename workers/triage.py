@@ -8,8 +8,9 @@ The same message and rules give the same answer, always, in a time that grows wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,7 +39,7 @@ class Triage(msgspec.Struct, frozen=True, kw_only=True):
     """Hours in which the ticket must be closed; None: the standard."""
     perimeter: str = "OUT"
     sure: bool = True
-    """False where no category was believed and "other" stands in."""
+    """False where no category was believed, and "other" or that of questions stands in."""
     why: tuple[str, ...] = ()
 
 
@@ -51,7 +52,7 @@ class Text(msgspec.Struct, frozen=True):
     """How many of `found` are the subject's."""
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(NamedTuple):
     """A phrase that stands in the text."""
 
     phrase: Phrase
@@ -66,9 +67,9 @@ class Hit(msgspec.Struct, frozen=True):
 def triage(message: InboundMessage, rules: Rules) -> Triage:
     """Sort `message` by `rules`."""
     text = read(message, rules)
-    hits = list(_hits(text, rules))
+    hits = _hits(text, rules)
     language, why_language = _language(message, text, rules)
-    category, sure, why_category = _category(message, hits, rules)
+    category, sure, why_category = _category(message, text, hits, rules)
     priority, why_priority = _priority(message, hits, category if sure else "", rules)
     product, why_product = _product(message, hits, rules)
     return Triage(
@@ -91,16 +92,18 @@ def read(message: InboundMessage, rules: Rules) -> Text:
     return Text(f"{subject}\n\n{body}", [*heading, STOP, *tokens(fold(body))], len(heading))
 
 
-def _hits(text: Text, rules: Rules) -> Iterator[Hit]:
+def _hits(text: Text, rules: Rules) -> list[Hit]:
     """Every phrase once: where it weighs most, and not taken back where it stands once without a negation."""
     best: dict[Phrase, Hit] = {}
     for phrase, at in rules.lexicon.scan(text.found):
-        negated = phrase.key in rules.negatable and _taken_back(text.found, at, rules)
-        weight = phrase.weight + (rules.subject if at < text.subject and phrase.group == "category" else 0)
         known = best.get(phrase)
-        if known is None or (known.negated, -known.weight) > (negated, -weight):
-            best[phrase] = Hit(phrase, rules.negated if negated else weight, negated)
-    yield from best.values()
+        if phrase.key in rules.negatable and _taken_back(text.found, at, rules):
+            if known is None:
+                best[phrase] = Hit(phrase, rules.negated, negated=True)
+        elif known is None or known.negated:
+            emphasis = rules.subject if at < text.subject and phrase.group == "category" else 0
+            best[phrase] = Hit(phrase, phrase.weight + emphasis, negated=False)
+    return list(best.values())
 
 
 def _taken_back(found: Sequence[str], at: int, rules: Rules) -> bool:
@@ -127,19 +130,27 @@ def _detector(languages: tuple[str, ...]) -> Detector:
     return Detector(languages)
 
 
-def _category(message: InboundMessage, hits: Sequence[Hit], rules: Rules) -> tuple[str, bool, str]:
+def _category(message: InboundMessage, text: Text, hits: Sequence[Hit], rules: Rules) -> tuple[str, bool, str]:
     """The category, whether it is believed, and why."""
     given = message.fields.get("category", "")
     if given in rules.categories:
         return given, True, f"category {given}: chosen by the sender"
-    scores = dict.fromkeys(rules.categories, 0)
+    weights: dict[str, list[int]] = {category: [] for category in rules.categories}
     for hit in hits:
         if hit.phrase.group == "category":
-            scores[hit.phrase.key] += hit.weight
+            weights[hit.phrase.key].append(hit.weight)
+    scores = {category: _sum(found) for category, found in weights.items()}
     best = max(scores, key=scores.__getitem__)
+    if scores[best] < rules.least and "?" in text.original and rules.question != OTHER:
+        return rules.question, False, f"category {rules.question}: a question, and no words for another"
     if scores[best] < rules.least:
         return OTHER, False, f"category {OTHER}: no words that speak clearly for another"
     return best, True, f"category {best}: {_named(hits, 'category', best)}"
+
+
+def _sum(weights: Sequence[int]) -> float:
+    """The strongest in full, the others by half: what somebody wants outweighs the things that they mention."""
+    return (max(weights, default=0) + sum(weights)) / 2
 
 
 def _priority(message: InboundMessage, hits: Sequence[Hit], category: str, rules: Rules) -> tuple[str, str]:
@@ -147,7 +158,7 @@ def _priority(message: InboundMessage, hits: Sequence[Hit], category: str, rules
     given = message.fields.get("priority", "")
     if given in PRIORITIES:
         return given, f"priority {given}: chosen by the sender"
-    parts = _parts(hits)
+    parts = _parts(hits, rules)
     base = rules.category_urgency.get(category, 0)
     score = base + sum(hit.weight for hit in parts.values())
     reasons = [f"{part} {hit}" for part, hit in parts.items()]
@@ -157,7 +168,7 @@ def _priority(message: InboundMessage, hits: Sequence[Hit], category: str, rules
     return priority, f"priority {priority}: {', '.join(reasons) or 'nothing out of the ordinary'}"
 
 
-def _parts(hits: Sequence[Hit]) -> dict[str, Hit]:
+def _parts(hits: Sequence[Hit], rules: Rules) -> dict[str, Hit]:
     """The strongest phrase of each part of the priority. One that is not taken back is stronger than one that is."""
     parts: dict[str, Hit] = {}
     for hit in hits:
@@ -166,7 +177,8 @@ def _parts(hits: Sequence[Hit]) -> dict[str, Hit]:
         known = parts.get(hit.phrase.key)
         if known is None or (known.negated, -abs(known.weight)) > (hit.negated, -abs(hit.weight)):
             parts[hit.phrase.key] = hit
-    return parts
+    wanted = {part: rules.parts[part].only_with for part in parts}
+    return {part: hit for part, hit in parts.items() if not wanted[part] or not parts.keys().isdisjoint(wanted[part])}
 
 
 def _level(score: int, rules: Rules) -> str:

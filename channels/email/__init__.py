@@ -7,10 +7,11 @@ has a remark. `deliver` raises `Refused` for a mail that cannot be written or th
 
 from __future__ import annotations
 
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from channels import Accept, Channel
 from channels.email.compose import compose
+from channels.email.explained import explained
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
@@ -19,6 +20,9 @@ from channels.email.sender import Maildir, Relay, WayOut
 from channels.email.smtp_listener import Listener, now_utc
 from config.settings import Settings
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 
 class Email(Channel):
@@ -43,10 +47,15 @@ class Email(Channel):
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """One message, whatever the bytes are."""
+        return self.explain(raw, values=False)[0]
+
+    def explain(self, raw: RawMessage, *, values: bool = True) -> tuple[tuple[InboundMessage, ...], dict[str, object]]:
+        """The message of `raw`, and how it was read."""
         mail = read(raw.body)
-        verdict = judge(mail, return_path=raw.envelope.sender)
-        hostname = self.settings.smtp.hostname
-        return (inbound(mail, raw.envelope, verdict, own=self._own, hostname=hostname),)
+        # An envelope that names no recipient is not a transport's: then the Return-Path field has to say it.
+        verdict = judge(mail, return_path=raw.envelope.sender if raw.envelope.recipients else None)
+        message = inbound(mail, raw.envelope, verdict, own=self._own, hostname=self.settings.smtp.hostname)
+        return (message,), explained(mail, verdict, message) if values else {}
 
     def is_ours(self, address: str) -> bool:
         """Whether `address` is one that the settings name exactly: a pattern for any domain says nothing here."""

@@ -90,4 +90,5 @@ def _usual_name(entity: Entity, content: bytes) -> str:
         return (filenames.normalise(_NO_NAME_CHARACTERS.sub(" ", subject)) or "message") + ".eml"
     if kind.startswith("multipart/"):
         return "message.eml"
-    return _USUAL_NAMES.get(kind, "")
+    location = entity.headers.first("content-location")
+    return _USUAL_NAMES.get(kind) or (filenames.normalise(location) if location and "://" not in location else "")

@@ -180,4 +180,7 @@ def _related_start(entity: Entity) -> Entity:
     for child in entity.children if wanted else ():
         if child.headers.first("content-id").strip("<> ") == wanted:
             return child
+    for child in entity.children:
+        if child.multipart or child.content_type in _BODY_TYPES:
+            return child
     return entity.children[0]

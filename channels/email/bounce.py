@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from channels.email.bounce_signs import is_delay, is_object, notice_text
 from channels.email.bounce_status import enhanced_codes, most_telling, status_by_words, tells_nothing
-from channels.email.bounce_text import Failure, failures, split_returned
+from channels.email.bounce_text import MAX_FAILURES, Failure, failures, split_returned
 from channels.email.mail import Mail
 from channels.email.report_fields import (
     ADDRESS,
@@ -86,6 +87,8 @@ def _entries(notice: Notice) -> list[Fields]:
     entries: list[Fields] = []
     stray: Fields = {}
     for fields in groups("\n\n".join(texts)):
+        if len(entries) == MAX_FAILURES:
+            break
         if "final-recipient" in fields or "original-recipient" in fields:
             entries.append({**stray, **fields})
             stray = {}
@@ -169,8 +172,8 @@ def _named_elsewhere(notice: Notice) -> list[str]:
     for fields in groups(notice.returned):
         if recipient := address_in(fields.get("to", "")):
             return [recipient]
-    everywhere = ADDRESS.search(notice.words)
-    return [everywhere[0].lower()] if everywhere and not notice.returned else []
+    everywhere = (found[0].lower() for found in ADDRESS.finditer(notice.words))
+    return list(islice((address for address in everywhere if address not in _ours(notice)), 1))
 
 
 def _ours(notice: Notice) -> set[str]:

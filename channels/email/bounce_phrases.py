@@ -86,7 +86,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         """
         sender domain
         domain of sender
-        (sender|mail from|envelope from|return path) …(reject|not exist|not found|invalid|verif|refused|denied|unroutable)
+        (sender|mail from|envelope from|return path) …(reject|not exist|not found|invalid|verif|refused|denied)
         (invalid|bad|unroutable|unknown|no such|unverified|unresolvable) (sender|mail from|return address)
         (your|from) (e-?mail )?address …not exist
         """,
@@ -202,7 +202,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         not listed in
         nosuchuser
         (adresse|utilisateur|destinataire) …(inconnue?|introuvable|existe pas|incorrecte?|invalide)
-        (n'existe pas|introuvable)
+        (n'existe pas|introuvable|no se encontr|no se ha encontrado|non (e stato )?trovat)
         (unbekannt|existiert nicht|nicht gefunden|nicht vorhanden)
         (usuario|buzon|cuenta|direccion|destinatario) …(no existe|desconocid|no se encontr|no encontrad)
         (utente|destinatario|indirizzo|casella) …(sconosciut|non esiste|inesistente|non trovat)
@@ -240,6 +240,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         content (rejected|filter|denied)
         (message|mail|e-?mail|sender|server|connection)s? …(not accepted|refused|rejected|denied|unacceptable)
         client host
+        not accepting …(mail|messages)
         security
         violat
         weren't sent
@@ -278,26 +279,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         no …mail server
         """,
     ),
-    # Waited too long.
-    (
-        "4.4.7",
-        """
-        \\bexpired?\\b
-        time ?(out|limit)? …(was |has been |is )?exceed
-        retry time
-        too (long|old)
-        (gave|giving|given) up
-        \\d+ (attempts|retries|tries)
-        for a long time
-        (deliver|sent|send) …(for|within|in|after) …\\d …(day|hour|minute)
-        (for|within|after) …\\d …(day|hour|minute)
-        aborted after
-        in …queue
-        (delai|temps) …(depasse|expire|ecoule)
-        zeitlimit
-        tiempo …agotado
-        """,
-    ),
+    # The way there. The actual trouble is worth more than that it lasted too long (RFC 3463 §3.5, X.4.7).
     (
         "4.4.2",
         """
@@ -317,6 +299,26 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         (no answer|no response|not respond|not reachable|unreachable|not available|unavailable|host …down)
         (could not|couldn't|unable to|cannot|can't) …(connect|establish|contact|reach)
         network
+        """,
+    ),
+    # Waited too long.
+    (
+        "4.4.7",
+        """
+        \\bexpired?\\b
+        time ?(out|limit)? …(was |has been |is )?exceed
+        retry time
+        too (long|old)
+        (gave|giving|given) up
+        \\d+ (attempts|retries|tries)
+        for a long time
+        (deliver|sent|send) …(for|within|in|after) …\\d …(day|hour|minute)
+        (for|within|after) …\\d …(day|hour|minute)
+        aborted after
+        in …queue
+        (delai|temps) …(depasse|expire|ecoule)
+        zeitlimit
+        tiempo …agotado
         """,
     ),
     # The system itself.

@@ -15,8 +15,8 @@ _REPLY = re.compile(
     r"(?<![\w.,:/@=+-])([45][0-7]\d)(?=[\s:;,)\]>#-]|\.?$)(?!\s(?:byte|kb|mb|day|hour|min|sec|of\b))", re.ASCII
 )
 _VERSION = re.compile(r"(?:version|release|ver\.?|build)\s*$", re.IGNORECASE)
-_NO_WORDS = re.compile(r"https?:\S+|\S*@\S+|\b[\w-]+(?:\.[\w-]+){2,}", re.ASCII)
-MAX_WORDS = 2_000
+_NO_WORDS = re.compile(r"https?:\S+|[\w.+=-]*@[\w.-]+|\b[\w-]+(?:\.[\w-]+){2,}", re.ASCII)
+MAX_WORDS = 1_000
 """Characters of a diagnostic that are searched for phrases."""
 
 

@@ -20,8 +20,8 @@ from channels.email.report_fields import ADDRESS, MAX_TEXT
 
 MAX_LINES = 2_000
 MAX_CANDIDATES = 500
-MAX_FAILURES = 100
-_DIAGNOSTIC = 1_500
+MAX_FAILURES = 50
+_DIAGNOSTIC = 1_000
 
 _DIVIDER = """
     (this|here|below|enclosed|attached) …is a copy of
@@ -29,8 +29,7 @@ _DIVIDER = """
     (the )?headers? of the original
     message headers? (follow|section)
     (a |the |your |copy of )*(original|returned|unsent|undelivered|failed) (e-?)?(mail|message)s? *([-=_*:]+|$)
-    (a |the |your )*(original|returned|unsent|undelivered) (mail|message)( text| headers?| content| body)*( is| are)* follow
-    (a |the |your )*(original|returned|unsent|undelivered) (mail|message) …(included|attached|below)
+    (a |the |your )*(original|returned|unsent|undelivered) (mail|message) …(follow|included|attached|below)
     original (mail|message) headers?
     received message:
     ursprungliche nachricht

@@ -1,8 +1,8 @@
 """Bytes in, text out, whatever charset they claim. Nothing raises.
 
-The label is believed where it can be true; where it cannot, the bytes decide: UTF-8 when they are valid UTF-8,
-else Windows-1252 for Western-looking text, else the charset in which a short sample reads most naturally. The text never holds NUL
-or lone surrogates (PostgreSQL takes neither).
+The label is believed where it can be true; where it cannot, the bytes decide: UTF-8 when they are valid UTF-8, else
+Windows-1252 for Western-looking text, else the charset in which a short sample reads most naturally. The text never
+holds NUL or lone surrogates (PostgreSQL takes neither).
 """
 
 from __future__ import annotations
@@ -73,7 +73,23 @@ _ALIASES = {
 }
 """Labels seen in mail (with '-' for '_') that Python does not know, or knows as a narrower charset than is meant."""
 _NOT_CHARSETS = frozenset(
-    "base64 bz2 hex idna mbcs oem punycode quopri raw-unicode-escape rot-13 rot13 undefined unicode-escape uu zlib".split()
+    {
+        "base64",
+        "bz2",
+        "hex",
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "quopri",
+        "raw-unicode-escape",
+        "rot-13",
+        "rot13",
+        "undefined",
+        "unicode-escape",
+        "uu",
+        "zlib",
+    }
 )
 """Codecs of the standard library that are no charsets; '_' and '-' are the same here."""
 
@@ -91,10 +107,10 @@ _SCRIPTS = tuple(
     for name, letter, sign, share in (
         ("euc_jp", _CJK, _KANA, 0.2),
         ("cp932", _CJK, _KANA, 0.2),
-        ("cp1255", "[\u05d0-\u05ea\xa0\u2010-\u2030]", "[\u05d0-\u05ea]", 0.9),
+        ("cp1255", "(?<![\u05da\u05dd\u05df\u05e3\u05e5])[\u05d0-\u05ea]|[\xa0\u2010-\u2030]", "[\u05d0-\u05ea]", 0.9),
         ("cp949", _CJK, "[\uac00-\ud7a3]", 0.85),
-        ("cp874", "[\u0e01-\u0e5b\xa0](?![@-~])", "[\u0e01-\u0e2e]", 0.5),
         ("gb2312", _CJK, _HAN, 0.6),
+        ("cp874", "[\u0e01-\u0e5b\xa0](?![@-~])", "[\u0e01-\u0e1f]", 0.25),
         ("cp950", _CJK, _HAN, 0.6),
         ("gb18030", _CJK, _HAN, 0.6),
     )
@@ -195,7 +211,8 @@ def _decode_common(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if name not in _WESTERN and error.start >= len(data) - 3 and error.reason == "unexpected end of data":
+        cut = error.start >= len(data) - 3 and error.reason == "unexpected end of data"
+        if cut and name not in _WESTERN and not data[: error.start].isascii():
             return data.decode("utf-8", "replace")  # cut within the last character
     if name == "utf-8":
         text = data.decode("utf-8", "replace")
@@ -262,7 +279,7 @@ def _guess(data: bytes) -> str:
     sample = data[:_SAMPLE]
     letters = sum(1 for byte in sample if byte > 0x40)
     high = sum(1 for byte in sample if byte > 0x7F)
-    name = _likely(sample) if high * 10 >= letters * 3 else "cp1252"
+    name = _likely(sample) if high >= 6 and high * 10 >= letters * 3 else "cp1252"
     return data.decode(name, "replace")
 
 
@@ -271,9 +288,9 @@ def _likely(sample: bytes) -> str:
     for name, letter, sign, share in _SCRIPTS:
         text = sample.decode(name, "replace")[: -2 if len(sample) > 20 else None]  # the last character may be cut
         strange = sum(1 for character in text if character > "\x7f")
-        if strange and "\ufffd" not in text and len(letter.findall(text)) == strange:
-            if len(sign.findall(text)) >= share * strange:
-                return name
+        valid = "\ufffd" not in text and len(letter.findall(text)) == strange
+        if strange and valid and len(sign.findall(text)) >= share * strange:
+            return name
     scores = [(len(small.findall(sample.decode(name, "replace"))), name) for name, small in _SMALL_LETTERS]
     best, name = max(scores, key=lambda score: score[0])
     return name if best * 2 > sum(1 for byte in sample if byte > 0x7F) else "cp1252"

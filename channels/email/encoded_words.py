@@ -2,7 +2,7 @@
 
 Lenient as mail is: words are decoded inside quotes and without white space around them, words of one charset that
 follow each other are joined before decoding (mailers split inside multi-byte characters), broken base64 is repaired.
-Linear in the value; at most 200 words of a value are decoded (a word is a dozen bytes on the wire and may cost kilobytes).
+Linear in the value; at most 200 words of a value are decoded (a word is a dozen bytes and may cost kilobytes).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def _printable(character: str) -> str:
 
 def _decode_words(value: str) -> str:
     done: list[str] = []
-    run: list[bytes] = []
-    """Raw bytes of neighbouring words in one charset."""
+    run: list[tuple[str, str]] = []
+    """Encoding and text of neighbouring words in one charset."""
     label = ""
     position = words = 0
     while words < MAX_WORDS:
@@ -57,21 +57,34 @@ def _decode_words(value: str) -> str:
         between = value[position : start.start()]
         word_label = start[1].partition("*")[0].lower()
         if run and (between.strip() or word_label != label):
-            done.append(charset.decode(b"".join(run), label))
+            done.append(charset.decode(_bytes(run), label))
             run = []
         if between and not (words > 1 and between.isspace()):
             done.append(between)
         label = word_label
-        run.append(_word_bytes(start[2], value[start.end() : end]))
+        run.append((start[2].lower(), value[start.end() : end]))
         position = end + 2
-    done.append(charset.decode(b"".join(run), label))
+    done.append(charset.decode(_bytes(run), label))
     done.append(value[position:])
     return "".join(done)
 
 
-def _word_bytes(encoding: str, text: str) -> bytes:
-    if encoding in "qQ":
-        return binascii.a2b_qp(text.encode("utf-8", "replace"), header=True)
+def _bytes(run: list[tuple[str, str]]) -> bytes:
+    """The bytes of neighbouring words. Base64 without padding goes on in the next word: some mailers cut anywhere."""
+    done: list[bytes] = []
+    open_text = ""
+    for place, (encoding, text) in enumerate(run):
+        if encoding == "q":
+            done.append(binascii.a2b_qp(text.encode("utf-8", "replace"), header=True))
+            continue
+        open_text += text
+        if text.endswith("=") or place + 1 == len(run) or run[place + 1][0] == "q":
+            done.append(_from_base64(open_text))
+            open_text = ""
+    return b"".join(done)
+
+
+def _from_base64(text: str) -> bytes:
     try:
         return binascii.a2b_base64(text)
     except ValueError:  # binascii.Error for broken padding, ValueError for text beyond ASCII

@@ -6,9 +6,13 @@ import re
 import unicodedata
 
 MAX_LENGTH = 255
+MAX_GIVEN = 8_192
+"""Characters of a given name that are looked at."""
 _MAX_EXTENSION = 20
-_HIDDEN = re.compile("[\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-                     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")  # fmt: skip
+_HIDDEN = re.compile(
+    "[\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 """Control, bidirectional, zero-width and tag characters: with them a name reads otherwise than it is."""
 _SPACES = re.compile(r"\s+")
 
@@ -16,11 +20,11 @@ _SPACES = re.compile(r"\s+")
 def normalise(name: str) -> str:
     """`name` in NFC, without path, control, bidirectional or zero-width characters, at most 255 characters long.
 
-    '' where nothing is left. What is hidden goes first, so that nothing can appear by its removal ('.\\u200bhtaccess').
+    '' where nothing is left. What is hidden goes first, so that no other check is passed by means of it.
     """
     if name.isascii() and name.isprintable() and "/" not in name and "\\" not in name and len(name) <= MAX_LENGTH:
         return _SPACES.sub(" ", name.strip(" \"'")) if name.strip(". ") else ""
-    name = _HIDDEN.sub("", unicodedata.normalize("NFC", name[: 4 * MAX_LENGTH].replace("\t", " ")))
+    name = _HIDDEN.sub("", unicodedata.normalize("NFC", name[:MAX_GIVEN].replace("\t", " ")))
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = _SPACES.sub(" ", name).strip(" \"'")
     if not name.strip(". "):

@@ -15,7 +15,7 @@ from channels.email.mail import Headers
 
 MAX_BLOCK = 102_400
 """Bytes of all fields of one block that are kept (the limit of Postfix)."""
-MAX_WINDOW = 2_097_152
+MAX_WINDOW = 33_554_432
 """Bytes of an oversized block that are searched for essential fields."""
 MAX_FIELD = 16_384
 """Characters of one field that are kept."""
@@ -23,13 +23,32 @@ MAX_LINES = 20_000
 """Fields of an oversized block that are looked at."""
 
 ESSENTIAL = frozenset(
-    "from to cc subject date message-id in-reply-to references reply-to sender return-path auto-submitted precedence "
-    "content-type content-transfer-encoding content-disposition list-id".split()
+    [
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "reply-to",
+        "sender",
+        "return-path",
+        "auto-submitted",
+        "precedence",
+        "content-type",
+        "content-transfer-encoding",
+        "content-disposition",
+        "list-id",
+    ]
 )
 
 _END = re.compile(rb"\n\r*\n")
-_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*(?:>?From [^\n]*\n(?:[ \t]*\r*\n)*)?")
+_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From [^\n]*\n[ \t\r\n]*)?")
 _FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
+_LINE = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.MULTILINE)
+"""A field once folding is undone."""
 _KNOWN = re.compile(
     r"\n(?:received|from|to|cc|bcc|subject|date|message-id|reply-to|sender|mime-version|return-path|references|"
     r"in-reply-to|delivered-to|dkim-signature|content-[a-z-]+|x-[\w-]+|list-[a-z-]+|resent-[a-z-]+|user-agent|"
@@ -60,11 +79,13 @@ def read(raw: bytes, start: int, stop: int) -> Block:
     size, body = (end.start() - start, end.end()) if end else (stop - start, stop)
     text = raw[start : start + min(size, MAX_WINDOW)].decode("latin-1")  # one character a byte, so that offsets hold
     if size > MAX_BLOCK:
-        return _oversized(text, body)
-    found = _FIELD.findall(text)
-    if any([junk for _, _, junk in found]):
-        return _with_junk(text, start, body)
-    return Block(Headers(_fields([(name, value) for name, value, _ in found], text)), body)
+        beginning = _with_care(text[: max(text.rfind("\n", 0, MAX_BLOCK), 0)], start, -1)
+        return beginning if beginning.body >= 0 else _oversized(text, body)
+    lines = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t").strip("\r\n")
+    found = _LINE.findall(lines) if lines.isascii() and "\r" not in lines and "\0" not in lines else []
+    if lines and len(found) != lines.count("\n") + 1:
+        return _with_care(text, start, body)
+    return Block(Headers(tuple([(name.lower(), value.rstrip()) for name, value in found])), body)
 
 
 def skip_preamble(raw: bytes) -> int:
@@ -94,8 +115,6 @@ def message_id(value: str) -> str:
 
 
 def _fields(pairs: list[tuple[str, str]], text: str) -> tuple[tuple[str, str], ...]:
-    if text.isascii():
-        return tuple([(name.lower(), _unfolded(value)) for name, value in pairs])
     hint = _CHARSET.search(text.encode("latin-1"))
     label = hint[1].decode("ascii", "replace") if hint else ""
     return tuple([(name.lower(), _unfolded(_decoded(value, label))) for name, value in pairs])
@@ -121,8 +140,8 @@ def _unfolded(value: str) -> str:
     return value
 
 
-def _with_junk(text: str, start: int, body: int) -> Block:
-    """A block with lines that are no fields: broken folding, junk from a relay, or a body without its blank line."""
+def _with_care(text: str, start: int, body: int) -> Block:
+    """A block with 8-bit text, or with lines that are no fields: broken folding, junk, no blank line at its end."""
     pairs: list[tuple[str, str]] = []
     for match in _FIELD.finditer(text):
         name, value, junk = match.groups()
@@ -140,10 +159,9 @@ def _oversized(text: str, body: int) -> Block:
     """The essential fields of a huge block, and as many of the others as fit into MAX_BLOCK."""
     pairs: list[tuple[str, str]] = []
     budget = MAX_BLOCK
-    for match in itertools.islice(_FIELD.finditer(text), MAX_LINES):
-        name, value, _ = match.groups()
-        if name is None:
-            continue
+    lines = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t")
+    for match in itertools.islice(_LINE.finditer(lines), MAX_LINES):
+        name, value = match.groups()
         if len(value) > MAX_FIELD:
             value = f"{value[: MAX_FIELD // 2]} {value[-MAX_FIELD // 2 :]}"
         budget -= len(name) + len(value)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import html as entities
 import re
 
-MAX_HTML = 2_000_000
+MAX_HTML = 1_000_000
 """Characters of HTML that are turned into text."""
 MAX_DEPTH = 100
 """Nested lists and quotes that are told apart."""
 MAX_QUOTES = 10
 """Quote marks before a line."""
 
-_TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*)")
+_TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
 _UNSEEN = re.compile(r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml)\b", re.IGNORECASE)
 _NOT_SHOWN = re.compile(r"display\s*:\s*none|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all", re.IGNORECASE)
 _NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.IGNORECASE)
@@ -25,12 +25,44 @@ _ZERO_WIDTH = re.compile(
     "[\xad\u034f\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]|[\u200c\u200d](?=\\s|$)|(?:^|(?<=\\s))[\u200c\u200d]"
 )
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_LINES = frozenset(
-    "address article aside body caption center dd details div dt fieldset figcaption figure footer form header html "
-    "legend li main nav option section summary tbody tfoot thead tr".split()
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
-_PARAGRAPHS = frozenset("blockquote dir dl h1 h2 h3 h4 h5 h6 hr menu ol p pre table ul".split())
+_LINES = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "html",
+        "legend",
+        "li",
+        "main",
+        "nav",
+        "option",
+        "section",
+        "summary",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+    ]
+)
+_PARAGRAPHS = frozenset(
+    ["blockquote", "dir", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "menu", "ol", "p", "pre", "table", "ul"]
+)
 _LISTS = frozenset({"ol", "ul", "menu", "dir"})
 _NEVER_NESTED = frozenset({"p", "li", "option"})
 
@@ -38,7 +70,8 @@ _NEVER_NESTED = frozenset({"p", "li", "option"})
 def to_text(html: str) -> str:
     """`html` as plain text, lines ending in LF, without blank lines at its ends."""
     writer = _Writer()
-    for closing, name, attributes, declaration, text in _TOKEN.findall(_visible(html[:MAX_HTML])):
+    for token in _TOKEN.finditer(_visible(html[:MAX_HTML])):
+        closing, name, attributes, declaration, text = token.groups()
         if name:
             writer.tag(name.lower(), attributes, closing=bool(closing))
             if text:
@@ -76,7 +109,7 @@ def _without_comments(html: str) -> str:
             break
         kept.append(html[position:start])
         position = end + 3
-    kept.append(html[position:])
+    kept.append(html[position:].replace("<!--", ""))
     return "".join(kept)
 
 
@@ -97,6 +130,9 @@ class _Writer:
         self._inline: list[str] = []
         self._gap = False
         """A blank line is due before the next line."""
+        self._prefix = ""
+        """Quote marks that begin each line."""
+        self._last_prefix = ""
         self._quotes: list[bool] = []
         """Open <blockquote> elements, and whether each is a quotation (it may be mere indentation)."""
         self._lists: list[int] = []
@@ -145,11 +181,12 @@ class _Writer:
 
     def _paragraph(self, name: str, attributes: str, *, closing: bool) -> None:
         self._flush()
-        self._gap = self._gap or not (name in _LISTS and self._lists)
+        if name in _LISTS:
+            self._list(name, closing=closing)
+            return
+        self._gap = True
         if name == "blockquote":
             self._quote(attributes, closing=closing)
-        elif name in _LISTS:
-            self._list(name, closing=closing)
         elif name == "pre":
             self._preformatted = max(self._preformatted + (-1 if closing else 1), 0)
 
@@ -159,11 +196,14 @@ class _Writer:
         elif len(self._quotes) < MAX_DEPTH:
             cited = "cite" in attributes or "quote" in attributes
             self._quotes.append(cited or not _NO_BORDER.search(attributes))
+        self._prefix = "> " * min(sum(self._quotes), MAX_QUOTES)
 
     def _list(self, name: str, *, closing: bool) -> None:
+        outer = len(self._lists) - closing
+        self._gap = self._gap or outer <= 0
         if closing:
             del self._lists[-1:]
-        elif len(self._lists) < MAX_DEPTH:
+        elif outer < MAX_DEPTH:
             self._lists.append(0 if name == "ol" else -1)
 
     def _item(self) -> None:
@@ -175,8 +215,8 @@ class _Writer:
             self._marker = f"{indent}- "
 
     def _break(self) -> None:
-        if not self._flush() and not self._gap and self._lines[-1:] != [self._prefix().rstrip()]:
-            self._lines.append(self._prefix().rstrip())
+        if not self._flush() and not self._gap and self._lines[-1:] != [self._prefix.rstrip()]:
+            self._lines.append(self._prefix.rstrip())
 
     def _flush(self) -> bool:
         """Write what was collected; False where there was nothing to see."""
@@ -202,13 +242,11 @@ class _Writer:
         return any(lines)
 
     def _write(self, line: str) -> None:
-        prefix = self._prefix()
         if self._gap:
             self._gap = False
-            if self._lines and self._lines[-1] != prefix.rstrip():
-                self._lines.append(prefix.rstrip())
-        self._lines.append(f"{prefix}{self._marker}{line}")
+            blank = min(self._prefix, self._last_prefix, key=len).rstrip()
+            if self._lines and self._lines[-1] != blank:
+                self._lines.append(blank)
+        self._last_prefix = self._prefix
+        self._lines.append(f"{self._prefix}{self._marker}{line}")
         self._marker = ""
-
-    def _prefix(self) -> str:
-        return "> " * min(sum(self._quotes), MAX_QUOTES)

@@ -38,8 +38,9 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
     findings = sorted(_findings(mail, envelope, verdict, own=own, hostname=hostname), key=_table_order)
     first = findings[0] if findings else Finding("", "", machine=False)
     machine = next((finding for finding in findings if finding.machine), None)
+    sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
-        sender=_sender(mail, envelope),
+        sender=sender,
         subject=_clean(mail.subject),
         text=_clean(mail.text),
         reply_text=_clean(new_words(mail.text, html=mail.html)),
@@ -50,9 +51,10 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
         reply_token=_first_token(recipients, envelope),
         sent_at=mail.date,
         attachments=mail.attachments,
-        machine=machine.reason if machine else "",
+        machine=f"{machine.rule}: {_clean(machine.reason)}" if machine else "",
         machine_rule=first.rule,
         inert=verdict.inert,
+        acknowledge_to=reverse_path if reverse_path != sender.address else "",
         report=verdict.reports[0] if verdict.reports else None,
         remarks=(*map(_clean, mail.remarks), *_remarks(findings, verdict)),
     )
@@ -85,17 +87,17 @@ def _findings(
         yield Finding(verdict.rule, verdict.reason, machine=True)
     ours = own | {bare(recipient) for recipient in (envelope.account, *envelope.recipients)}
     if LOOP_HEADER.lower() in mail.headers:
-        yield Finding("A3", "A3: it is a mail of ours that came back", machine=True)
+        yield Finding("A3", "it is a mail of ours that came back", machine=True)
     elif any(bare(author.address) in ours for author in mail.senders if author.address):
-        yield Finding("A3", "A3: it says to be from an address of ours", machine=True)
+        yield Finding("A3", "it says to be from an address of ours", machine=True)
     by_us = re.compile(rf"\bby\s+{re.escape(hostname)}(?![\w.-])", re.IGNORECASE)
     if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
-        yield Finding("A4", "A4: it has passed here several times", machine=True)
+        yield Finding("A4", "it has passed here several times", machine=True)
     if doubt := _doubt(mail):
-        yield Finding("A12", f"A12: {doubt}", machine=False)
+        yield Finding("A12", doubt, machine=False)
     named = {bare(recipient.address) for recipient in (*mail.to, *mail.cc)}
     if envelope.recipients and named.isdisjoint(map(bare, envelope.recipients)):
-        yield Finding("A14", "A14: our address stands in neither To nor Cc", machine=False)
+        yield Finding("A14", "our address stands in neither To nor Cc", machine=False)
 
 
 def _doubt(mail: Mail) -> str:
@@ -129,7 +131,7 @@ def _table_order(finding: Finding) -> int:
 def _remarks(findings: Iterable[Finding], verdict: Verdict) -> Iterator[str]:
     for finding in findings:
         if not finding.machine:
-            yield finding.reason
+            yield f"{finding.rule}: {_clean(finding.reason)}"
     for report in verdict.reports[1:]:
         yield _clean(f"the report also names {report.recipient or 'somebody'}: {report.state} {report.status}".strip())
 

@@ -7,8 +7,6 @@ which are text and which are files, attachments.py names the files.
 
 from __future__ import annotations
 
-import itertools
-
 from channels.email import (
     addresses,
     attachments,
@@ -29,15 +27,13 @@ from models.envelope import Address, AttachedFile
 MAX_REFERENCES = 20
 """Ids kept from each end of References and In-Reply-To."""
 MAX_BODY = 2_000_000
-"""Characters of body text that are kept."""
+"""Characters of text, and of HTML, that are kept."""
 MAX_OTHER = 262_144
 """Characters of decoded text that are kept of a part that is not the body."""
 
 _MESSAGE = "message/"
 _ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
-_SIGNATURES = frozenset(
-    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
-)
+_SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _INLINE_PGP = "-----BEGIN PGP MESSAGE-----"
 
 
@@ -48,21 +44,21 @@ def read(raw: bytes) -> Mail:
     tree = Tree(raw)
     _decode_encoded_multipart(tree)
     content = _Content(tree)
-    fields, remarks = tree.root.headers, content.remarks
-    senders = _addresses(fields, "from", remarks)
+    fields, remarks = _by_name(tree.root.headers), content.remarks
+    date = fields.get("date")
     return Mail(
-        headers=fields,
+        headers=tree.root.headers,
         content_type=tree.root.content_type,
         parameters=tree.root.parameters,
-        senders=senders,
+        senders=_addresses(fields, "from", remarks),
         reply_to=_addresses(fields, "reply-to", remarks),
         to=_addresses(fields, "to", remarks),
         cc=_addresses(fields, "cc", remarks),
-        subject=encoded_words.decode(fields.first("subject")),
-        message_id=headers.message_id(fields.first("message-id")),
+        subject=encoded_words.decode(_first(fields, "subject")),
+        message_id=headers.message_id(_first(fields, "message-id")),
         in_reply_to=_ids(fields, "in-reply-to"),
         references=_ids(fields, "references"),
-        date=dates.parse(fields.first("date")) if "date" in fields else None,
+        date=dates.parse(date[0]) if date else None,
         text=content.text,
         html=content.html,
         text_from_html=content.text_from_html,
@@ -72,9 +68,20 @@ def read(raw: bytes) -> Mail:
     )
 
 
-def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address, ...]:
+def _by_name(fields: Headers) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in fields.fields:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _first(fields: dict[str, list[str]], name: str) -> str:
+    return fields[name][0] if name in fields else ""
+
+
+def _addresses(fields: dict[str, list[str]], name: str, remarks: list[str]) -> tuple[Address, ...]:
     found: list[Address] = []
-    for value in fields.all(name):
+    for value in fields.get(name, ()):
         more, cut = addresses.read(value, addresses.MAX_ADDRESSES - len(found))
         found += more
         if cut:
@@ -83,8 +90,10 @@ def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address,
     return tuple(found)
 
 
-def _ids(fields: Headers, name: str) -> tuple[str, ...]:
-    ids = headers.message_ids(" ".join(fields.all(name)))
+def _ids(fields: dict[str, list[str]], name: str) -> tuple[str, ...]:
+    if name not in fields:
+        return ()
+    ids = headers.message_ids(" ".join(fields[name]))
     if len(ids) > 2 * MAX_REFERENCES:
         ids = ids[:MAX_REFERENCES] + ids[-MAX_REFERENCES:]
     return tuple(ids)
@@ -136,7 +145,7 @@ class _Content:
         if kind.startswith("text/"):
             content, text = self._text(leaf, content)
             if decoded.rest:
-                text = f"{text.rstrip()}\n\n{charset.decode(decoded.rest)}"
+                text = f"{text.rstrip()}\n\n{_lines(charset.decode(decoded.rest))}"
             self._texts[leaf] = text
         elif kind.startswith(_MESSAGE):
             text = _lines(charset.decode(content[:MAX_OTHER]))
@@ -164,7 +173,7 @@ class _Content:
             label = charset.declared_in_html(content) or label
         if label and not charset.codec(label):
             self.remarks.append("A text names a charset that does not exist; it was read as best as possible.")
-        text = _lines(charset.decode(content, label))
+        text = _lines(charset.decode(content, label))[: MAX_BODY + 1]
         if leaf.parameters.get("format", "").lower() == "flowed" and leaf.content_type == "text/plain":
             text = flowed.unflow(text, delete_space=leaf.parameters.get("delsp", "").lower() == "yes")
         return content, text
@@ -206,6 +215,9 @@ class _Content:
         if len(self.text) > MAX_BODY:
             self.text = self.text[:MAX_BODY]
             self.remarks.append(f"The text was cut after {MAX_BODY:,} characters.")
+        if len(self.html) > MAX_BODY:
+            self.html = self.html[:MAX_BODY]
+            self.remarks.append(f"The HTML was cut after {MAX_BODY:,} characters.")
         if len(self.html) > html_text.MAX_HTML and self.text_from_html:
             self.remarks.append(f"Only the first {html_text.MAX_HTML:,} characters of the HTML were turned into text.")
         if not tree.source.strip():

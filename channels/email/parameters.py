@@ -15,11 +15,11 @@ MAX_SECTIONS = 200
 """Continuations (name*0, name*1 …) of one parameter that are joined."""
 
 _PARAMETER = re.compile(
-    r"""[;\s]*([^\s=;"]{1,60})\s*=\s*
+    r"""([^\s=;"]{1,60})\s*=\s*
         (?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$|[\w*-]+\s*=)))*)(?:"|$)|([^;"]*)("[^;]*)?)""",
     re.VERBOSE | re.DOTALL,
 )
-_VALUE = re.compile(r"\s*([^;\s]*)")
+_VALUE = re.compile(r"\s*([^;\s/=]*(?:\s*/\s*)?[^;\s]*)")
 _ESCAPED = re.compile(r'\\(["\\])')
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?$")
@@ -39,7 +39,7 @@ def parse(value: str) -> tuple[str, dict[str, str]]:
     word = head[1] if head else ""
     if "=" in word and "/" not in word:
         return "", _collect(value, 0)
-    return word.lower().strip("\"'"), _collect(value, head.end() if head else 0)
+    return "".join(word.lower().split()).strip("\"'"), _collect(value, head.end() if head else 0)
 
 
 def _collect(value: str, position: int) -> dict[str, str]:

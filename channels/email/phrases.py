@@ -10,6 +10,9 @@ import re
 import unicodedata
 from functools import cache
 
+_PLAIN = str.maketrans({"\u2019": "'", "\u0131": "i", "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00e6": "ae"})
+"""Letters that have no decomposition, and the apostrophe that word processors put."""
+
 
 def fold(text: str) -> str:
     """Lower case, accents removed, compatibility forms made plain: 'Réponse' and 'REPONSE' become 'reponse'.
@@ -20,7 +23,7 @@ def fold(text: str) -> str:
         return text.lower()
     letters = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(letter for letter in letters if not "\u0300" <= letter <= "\u036f")
-    return unicodedata.normalize("NFC", bare).replace("\u2019", "'")
+    return unicodedata.normalize("NFC", bare).translate(_PLAIN)
 
 
 def expression(phrases: str) -> str:

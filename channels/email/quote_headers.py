@@ -20,6 +20,7 @@ from channels.email.quote_words import (
     LABELS,
     OPENINGS,
     ORIGINAL,
+    PRONOUNS,
     QUOTING,
     SHARED_OPENINGS,
     WROTE,
@@ -41,6 +42,7 @@ def _any_of(words: Iterable[str]) -> str:
 _WROTE = rf"(?:(?<!\w)(?:{_any_of(WROTE)})(?!\w)|{_any_of(WROTE_UNSPACED)})"
 _WROTE_ANYWHERE = re.compile(_WROTE)
 _WROTE_LAST = re.compile(_WROTE + r"(?:\s?\(\w{1,3}\)|/\w{1,3})?$")
+_PRONOUN_LAST = re.compile(rf"(?:(?<!\w)(?:{_any_of(PRONOUNS)})\s+|['’])$")
 _WROTE_THEN = re.compile(_WROTE + r"\s?:(?=\s)")
 _RULE_LONGEST = 160
 _QUOTING = re.compile(rf"(?:{_any_of(QUOTING)})(?!\w)")
@@ -53,17 +55,20 @@ _DATE = re.compile(
     r"|(?<!\d)\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d"
 )
 _TIME = re.compile(
-    r"(?<![\d.:])\d{1,2}\s?(?:[:h∶：时時시点點]|\u00a0h\u00a0)\s?\d{2}(?!\d)|(?<![\d.:])\d{1,2}\.\d{2}(?![.\d])"
+    r"(?<![\d.:])\d{1,2}\s?(?:[:h：时時시点點]|\u00a0h\u00a0)\s?\d{2}(?!\d)|(?<![\d.:])\d{1,2}\.\d{2}(?![.\d])"
     r"|(?<!\d)\d{1,2}\s?[ap]\.?m"
 )
 _EARLY_DIGIT = re.compile(r"[^\d]{0,24}\d")
+_WORD = re.compile(r"\w{2,}")
+_WROTE_WORDS = frozenset(_WORD.findall(words)[-1] for words in WROTE)
 LAST_WORDS = frozenset(word.split()[-1] for word in WROTE)
 """Last words of attributions that lack their colon."""
 
 
-def says_wrote(line: str) -> bool:
-    """True if `line` holds a verb of writing anywhere, in any of the languages."""
-    return _WROTE_ANYWHERE.search(line.casefold()) is not None
+def may_say_wrote(line: str) -> bool:
+    """True if a word of `line` may be a verb of writing, in any of the languages."""
+    lowered = line.casefold()
+    return not _WROTE_WORDS.isdisjoint(_WORD.findall(lowered)) or any(word in lowered for word in WROTE_UNSPACED)
 
 
 def opens_attribution(line: str) -> bool:
@@ -117,7 +122,10 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     date, time = _DATE.search(body) is not None, _TIME.search(body) is not None
     mail = "@" in body and _ADDRESS.search(body) is not None
     opens = opens_attribution(text) or body[:1].isdigit()
-    if _WROTE_LAST.search(body):
+    verb = _WROTE_LAST.search(body)
+    if verb:
+        if not (quoted or mail) and _PRONOUN_LAST.search(body[: verb.start()]):
+            return False
         return _verb_last(body, date=date, time=time, mail=mail, opens=opens, colon=colon, quoted=quoted)
     if not colon:
         return quoted and mail and date and body[:1].isdigit() and body.endswith((">", ")"))
@@ -154,13 +162,20 @@ def divider(line: str) -> str:
     return ""
 
 
+def is_marked_divider(line: str) -> bool:
+    """True for '> Message du 03/03/25 10:12': a French provider marks its header with '>' and not what is below it."""
+    return line.startswith("> Message du ") and _DATE.search(line[:40]) is not None
+
+
 def label(line: str) -> str:
     """The role of a header label that opens `line` (from, sent, to, cc, subject, other), or ''."""
     head, colon, _ = line[:48].replace("：", ":").partition(":")
     return LABELS.get(head.strip(" \t\u00a0*_").casefold(), "") if colon else ""
 
 
-_INNER_LABEL = re.compile(rf"(?<=[\s>;])\*?({_any_of(word for word in LABELS if len(word) > 1)}|à)\s?\*?\s?[:：](?=\s|\*)")
+_INNER_LABEL = re.compile(
+    rf"(?<=[\s>;])\*?({_any_of(word for word in LABELS if len(word) > 1)}|à)\s?\*?\s?[:：](?=\s|\*)"
+)
 
 
 def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> int:

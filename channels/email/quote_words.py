@@ -4,6 +4,8 @@ Everything is written case-folded unless said otherwise. Alternatives are separa
 To teach Guichet a language, add a line to each table.
 """
 
+# ruff: noqa: RUF001 (letters of many alphabets are the point of these tables)
+
 from __future__ import annotations
 
 
@@ -39,6 +41,15 @@ WROTE = _words(
     """
 )
 """Verbs of an attribution line ('On …, somebody wrote:')."""
+
+PRONOUNS = _words(
+    """
+    i|he|she|you|we|they|who|it|as i|has|had|have
+    je|tu|il|elle|on|nous|vous|ils|elles|ai|as|avez|avons|avait|avais|qui
+    ich|er|sie|wir|ihr|mir|habe|haben|yo|él|ella|usted|ustedes|he|io|lui|lei|ho|eu|ele|ela|você|ik|hij|zij|jij|jullie|ja|on|ona
+    """
+)
+"""What stands before the verb in a sentence, and not in an attribution."""
 
 WROTE_UNSPACED = _words("写道|写到|寫道|の書き込み|のメール|님이 작성|작성|เขียนว่า")
 """The same in scripts that put no space between words."""
@@ -77,7 +88,8 @@ LABELS: dict[str, str] = {
             verzonden|verzonden op|verstuurd|wysłano|wysłane|wysłany|data wysłania
             sendt|dato|skickat|skickades|lähetetty|päiväys|päivämäärä
             отправлено|дата|надіслано|дата отправки|gönderildi|gönderme tarihi|tarih|gönderilme
-            送信日時|日付|日時|送信日|发送时间|日期|发送日期|傳送日期|寄件日期|时间|時間|보낸 날짜|날짜|보낸날짜|보낸 시간
+            送信日時|日付|日時|送信日|发送时间|日期|发送日期|傳送日期|寄件日期|时间|時間|보낸 날짜|날짜
+            보낸날짜|보낸 시간
             odesláno|odoslané|elküldve|küldve|dátum|dată|trimis|στάλθηκε|ημερομηνία|ngày|đã gửi|tanggal|dikirim|poslano
             """,
         "to": """
@@ -113,7 +125,8 @@ LABELS: dict[str, str] = {
 
 ORIGINAL = _words(
     """
-    original message|original email|original e-mail|original mail|original msg|reply message|replied message|in reply to
+    original message|original email|original e-mail|original mail|original msg|reply message|replied message
+    in reply to
     message d'origine|message d’origine|message original|message initial|mail original|mail d'origine|courriel original
     courriel d'origine|message de départ|message précédent|e-mail d'origine|réponse au message|message répondu
     ursprüngliche nachricht|urspruengliche nachricht|originalnachricht|original-nachricht|originalnachricht anfang
@@ -171,9 +184,9 @@ ABOVE_THIS_LINE = (
     "above the line",
     "au-dessus de cette ligne",
     "au dessus de cette ligne",
-    "oberhalb dieser zeile",
-    "über dieser zeile",
-    "über dieser linie",
+    "oberhalb dieser Zeile",
+    "über dieser Zeile",
+    "über dieser Linie",
     "encima de esta línea",
     "por encima de esta linea",
     "arriba de esta línea",
@@ -200,15 +213,12 @@ ABOVE_THIS_LINE = (
 )
 """The heart of a marker line that helpdesks, this one too, put above what they send; in the cases that occur."""
 
-REPLY_PLEASE = tuple(
-    sorted(
-        _words(
-            """
-            please|reply|respond|write|type|enter|veuillez|répon|merci de|écri|bitte|antwort|schreib|por favor|respond
-            escrib|si prega|rispond|scriv|favor|escrev|gelieve|antwoord|schrijf|typ|proszę|odpowied|napisz|svar|vänligen
-            skriv|vastaa|kirjoita|odpov|prosím|пожалуйста|ответ|пишите|lütfen
-            """
-        )
-    )
+REPLY_PLEASE = _words(
+    """
+    please|reply|respond|write|type|enter|veuillez|répondez|répondre|merci|écrivez|bitte|antworten|antworte|schreiben
+    por|responda|responder|escriba|si|rispondi|rispondere|scrivi|favor|escreva|gelieve|antwoord|beantwoord|schrijf|typ
+    proszę|prosimy|odpowiedz|napisz|svar|besvar|besvara|vänligen|skriv|vastaa|kirjoita|odpovězte|odpovídejte|prosím
+    пожалуйста|ответьте|пишите|lütfen|こ|请|請|이
+    """
 )
-"""How such a line begins where it is not set off by dashes."""
+"""First words of such a line where it is not set off by dashes; in scripts without blanks, first letters."""

@@ -23,11 +23,13 @@ _EXAMINED = 400
 """Suspicious lines that are looked at closely; what has more of them is no mail that somebody wrote."""
 _WRAPPED = 5
 """Lines over which an attribution may be wrapped."""
+_SHORTEST = 4
+"""Characters below which no line belongs to a header."""
 _LINE = 300
 """Characters at the end of a line in which a header may stand."""
-_QUOTE_MARKS = (">", "＞")
+_QUOTE_MARKS = (">", "\uff1e")
 _SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
-_SUSPICIOUS_STARTS = frozenset("-_=*—–#[~")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–#[(<~")
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -35,13 +37,14 @@ class Reading:
     """The lines of one mail and what became of each.
 
     `kinds` holds NEW, QUOTED or HEADER for every line. `shared` names lines that an answer and a header share: the
-    column at which the header begins.
+    column at which the header begins. `passed_on` is the line below the first 'Forwarded message', -1 for none.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
         self.kinds = bytearray(len(lines))
         self.shared: dict[int, int] = {}
+        self.passed_on = -1
         self._examined = 0
         self._announced = False
         self._marked: list[int] = []
@@ -49,53 +52,68 @@ class Reading:
 
     def run(self) -> None:
         """Give every line its kind."""
-        stop = self._marker()
-        self._mark(stop, len(self.lines), QUOTED)
-        index = 0
+        index, stop = 0, len(self.lines)
         while index < stop:
-            index = self._step(index)
+            line = self.lines[index]
+            if not line:
+                index += 1
+            elif line[0] in _QUOTE_MARKS:
+                index = self._quoted(index, line)
+            else:
+                index = self._unquoted(index, line)
         self._take_back_prose()
 
-    def _step(self, index: int) -> int:
-        """Read the line at `index`; returns the index to go on with."""
-        line = self.lines[index]
-        if not line:
+    def _quoted(self, index: int, line: str) -> int:
+        """Read a line marked with '>'; returns the index to go on with."""
+        self.kinds[index] = QUOTED
+        self._marked.append(index)
+        if index and self.kinds[index - 1] == QUOTED:
             return index + 1
-        first = line[0]
-        if first in _QUOTE_MARKS:
-            self.kinds[index] = QUOTED
-            self._marked.append(index)
-            return index + 1
-        if first == "|" and self._in_piped_quote(index):
-            self.kinds[index] = QUOTED
-            return index + 1
-        if (
-            line[-1] in _SUSPICIOUS_ENDS
-            or first in _SUSPICIOUS_STARTS
-            or ":" in line[:40]
-            or "：" in line[:40]
-            or "@" in line[:160]
-            or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS
-        ) and self._examined < _EXAMINED:
-            found = self._header(index)
-            if found is not None:
-                return self._pass(*found)
-        if index and self.kinds[index - 1] == QUOTED and self._overflows(index):
+        if quote_headers.is_marked_divider(line) and self._marks_only_header(index) and self._words_above(index):
+            return self._end(index)
+        return index + 1
+
+    def _unquoted(self, index: int, line: str) -> int:
+        """Read a line without '>'; returns the index to go on with."""
+        if len(line) < _SHORTEST:
+            return self._between(index, line)
+        if (line[0] in _SUSPICIOUS_STARTS or _first_word(line) in REPLY_PLEASE) and _is_marker(line):
+            return self._end(index)
+        found = self._header(index, line) if self._examined < _EXAMINED else None
+        if found is not None:
+            return self._pass(*found)
+        return self._between(index, line)
+
+    def _between(self, index: int, line: str) -> int:
+        """Read a line that is no header: new, unless the lines around it say otherwise."""
+        below_quote = index > 0 and self.kinds[index - 1] == QUOTED
+        if (line[0] == "|" and self._in_piped_quote(index)) or (below_quote and self._overflows(index)):
             self.kinds[index] = QUOTED
         return index + 1
 
-    def _header(self, index: int) -> tuple[int, int] | None:
+    def _end(self, index: int) -> int:
+        """All from `index` on is quoted."""
+        self._mark(index, len(self.lines), QUOTED)
+        return len(self.lines)
+
+    def _header(self, index: int, line: str) -> tuple[int, int] | None:
         """The lines [start, stop) of the quote header that `index` belongs to, None where it belongs to none."""
-        line = self.lines[index]
-        if len(line) > 7 and quote_headers.divider(line[:_LINE]):
-            self._examined += 1
-            return index, self._announced_stop(index + 1)
-        if quote_headers.label(line):
+        last = line[-1]
+        if (line[0] in _SUSPICIOUS_STARTS or last in ":：") and 7 < len(line) < _LINE:
+            announced = quote_headers.divider(line)
+            if announced == "forwarded" and self.passed_on < 0:
+                self.passed_on = index + 1
+            if announced:
+                self._examined += 1
+                return index, self._announced_stop(index + 1)
+        if (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
             self._examined += 1
             stop = quote_headers.block_end(self.lines, index)
             if stop > index:
                 return self._rule_above(index), stop
-        return self._attribution(index)
+        if last in _SUSPICIOUS_ENDS or "@" in line[:160] or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS:
+            return self._attribution(index)
+        return None
 
     def _announced_stop(self, index: int) -> int:
         """Where the header ends that a divider above `index` began: behind a label block or an attribution."""
@@ -113,7 +131,7 @@ class Reading:
         """The attribution whose last line is at `index`, however its lines were wrapped."""
         quoted = self._quote_follows(index + 1)
         tail = self.lines[index][-_LINE:]
-        if not (quoted or "@" in tail or quote_headers.says_wrote(tail)):
+        if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail)):
             return None
         self._examined += 1
         if tail[-1] not in _SUSPICIOUS_ENDS and not quoted and quote_headers.carries_quote(self.lines[index][:_LINE]):
@@ -144,7 +162,14 @@ class Reading:
                 return above
             if above == start and quote_headers.is_complete(" ".join(self.lines[start : index + 1])):
                 break
-        return self._rule_above(start)
+        return self._rule_above(start - 1 if self._lacks_name(start) else start)
+
+    def _lacks_name(self, start: int) -> bool:
+        """True if an attribution begins with a bare '<address>', and the line above may be the name before it."""
+        if start < 1 or self.lines[start][0] not in "<([" or self.kinds[start - 1] != NEW:
+            return False
+        name = self.lines[start - 1]
+        return 0 < len(name) <= 60 and not name.endswith((*_SENTENCE_ENDS, ",", ":")) and len(name.split()) <= 5
 
     def _pass(self, start: int, stop: int) -> int:
         """Mark a header; returns the index to go on with, which is the end where all that follows is quoted."""
@@ -153,8 +178,7 @@ class Reading:
             self._announced = True
             return stop
         if start in self.shared or self._words_above(start):
-            self._mark(stop, len(self.lines), QUOTED)
-            return len(self.lines)
+            return self._end(stop)
         return stop
 
     def _mark(self, start: int, stop: int, kind: int) -> None:
@@ -202,7 +226,9 @@ class Reading:
         line = self.lines[index]
         if line.endswith("|") and len(line) > 1:
             return False
-        return any(self.lines[other].startswith("|") for other in (index - 1, index + 1) if 0 <= other < len(self.lines))
+        return any(
+            self.lines[other].startswith("|") for other in (index - 1, index + 1) if 0 <= other < len(self.lines)
+        )
 
     def _overflows(self, index: int) -> bool:
         """True if the line is the end of the quoted line above it, broken off by a program that wraps late."""
@@ -211,32 +237,28 @@ class Reading:
             return False
         return 62 <= len(above) <= 100 and len(line) <= 24 and not line[0].isupper() and above[-1] not in ".?!:;"
 
-    def _marker(self) -> int:
-        """The line 'reply above this line', or the number of lines where there is none."""
-        text = "\n".join(self.lines)
-        if not any(words in text for words in ABOVE_THIS_LINE):
-            return len(self.lines)
-        for index, line in enumerate(self.lines):
-            if len(line) <= 160 and not line.startswith(_QUOTE_MARKS) and _is_marker(line):
-                return index
-        return len(self.lines)
+    def _marks_only_header(self, index: int) -> bool:
+        """True if the '>' lines from `index` on hold header labels and nothing else, so that the quote stands below."""
+        for line in self.lines[index + 1 : index + 12]:
+            if not line.startswith(_QUOTE_MARKS):
+                return True
+            bare = line.lstrip("> ")
+            if bare and not quote_headers.label(bare):
+                return False
+        return False
 
     def _take_back_prose(self) -> None:
         """Lines with '>' that nobody quoted: one alone in a sentence or before a number, or a Python session."""
         if self._announced or not self._marked:
             return
-        if all(self.lines[index].startswith(">>>") for index in self._marked):
-            prose = self._marked
-        elif len(self._marked) == 1 and self._is_comparison(self._marked[0]):
-            prose = self._marked
-        else:
-            return
-        for index in prose:
-            self.kinds[index] = NEW
+        session = all(self.lines[index].startswith(">>>") for index in self._marked)
+        if session or (len(self._marked) == 1 and self._is_comparison(self._marked[0])):
+            for index in self._marked:
+                self.kinds[index] = NEW
 
     def _is_comparison(self, index: int) -> bool:
         line = self.lines[index]
-        bare = line.lstrip(">＞= ")
+        bare = line.lstrip(">\uff1e= ")
         if bare[:1].isdigit() or line.startswith((">=", ">From ")):
             return True
         neighbours = [self.lines[other] for other in (index - 1, index + 1) if 0 <= other < len(self.lines)]
@@ -250,8 +272,13 @@ def read(lines: Sequence[str]) -> Reading:
     return reading
 
 
+def _first_word(line: str) -> str:
+    """The first word in lower case, as far as it matters; in scripts without blanks, the first letter."""
+    return line[:12].partition(" ")[0].lower() if line[0] < "\u3000" else line[0]
+
+
 def _is_marker(line: str) -> bool:
-    if not any(words in line for words in ABOVE_THIS_LINE):
+    """True for 'Please write your reply above this line', set off by dashes or opened by the request."""
+    if not 12 < len(line) < 160 or not any(words in line for words in ABOVE_THIS_LINE):
         return False
-    undecorated = line[0].isalnum() and (line[-1].isalnum() or line[-1] == ".")
-    return not undecorated or line.casefold().startswith(REPLY_PLEASE)
+    return not line[0].isalnum() or not (line[-1].isalnum() or line[-1] == ".") or _first_word(line) in REPLY_PLEASE

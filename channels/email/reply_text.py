@@ -21,10 +21,24 @@ _SIGNATURE = 3
 _NEW_RUN = re.compile(rb"\x00+")
 _QUOTED_RUN = re.compile(rb"[\x01\x02]+")
 _SIGNATURE_RUN = re.compile(rb"\x03+")
+_DELIMITER = "-- "
+"""The line above a signature (RFC 3676 §4.3), which only its blank tells from a line of two dashes."""
 _SEGMENTS = 200
 """Runs of new lines whose end is searched for a signature; interleaved answers have a few."""
 
-_COMMON_INVISIBLE = ("\u200b", "\u200e", "\u200f", "\u200c", "\u200d", "\ufeff", "\u202a", "\u202c", "\u2060", "\u2068", "\u00ad")
+_COMMON_INVISIBLE = (
+    "\u200b",
+    "\u200e",
+    "\u200f",
+    "\u200c",
+    "\u200d",
+    "\ufeff",
+    "\u202a",
+    "\u202c",
+    "\u2060",
+    "\u2068",
+    "\u00ad",
+)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 
 
@@ -42,18 +56,26 @@ def new_words(text: str, *, html: str = "") -> str:
     """Only the new words of a mail; '' where there are none.
 
     `text` is its plain text, '' where there is none; `html` its HTML, whether `text` was made from it or stood beside
-    it. The text decides; the markup is asked only where the text marks no quote with '>', and believed where it cuts
-    off the end of what the text has.
+    it. The text decides. The markup is asked where the text has no answers below lines marked with '>', and believed
+    where all that it does is to end the text sooner.
     """
-    told = split(text if text.strip() or not html else html_text.to_text(html))
     if not html:
-        return told.new
-    if told.new and "\n>" not in f"\n{told.quoted}":
-        bare = html_quotes.cut(html)
-        words = split(html_text.to_text(bare)).new if bare != html else ""
-        if words and _begins_with(told.new, words):
-            return words
-    return told.new or _indented_words(html)
+        return split(text).new
+    text = text if text.strip() else html_text.to_text(html)
+    words = split(text).new
+    if not words:
+        return _indented_words(html)
+    bare = html_quotes.cut(html)
+    if bare == html or _answers_below_marks(text, words):
+        return words
+    sooner = split(html_text.to_text(bare)).new
+    return sooner if sooner and _begins_with(words, sooner) else words
+
+
+def _answers_below_marks(text: str, words: str) -> bool:
+    """True if some of the new `words` of `text` stand below its first line with '>'."""
+    mark = f"\n{text}".find("\n>")
+    return mark >= 0 and split(text[:mark]).new != words
 
 
 def _begins_with(text: str, beginning: str) -> bool:
@@ -75,17 +97,23 @@ def split(text: str) -> Split:
     lines = text.split("\n")
     hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
     visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
-    probes = [line.strip() for line in visible]
+    probes = [line.strip() if line != _DELIMITER else line for line in visible]
     reading = quoting.read(probes)
     kinds = reading.kinds
     for index, column in reading.shared.items():
         lines[index], kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
     _mark_signatures(probes, kinds)
-    return Split(
-        _gather(lines, _NEW_RUN.finditer(kinds)),
-        _gather(lines, _QUOTED_RUN.finditer(kinds)),
-        _gather(lines, _SIGNATURE_RUN.finditer(kinds)),
-    )
+    new = _gather(lines, _NEW_RUN.finditer(kinds))
+    if not new and reading.passed_on >= 0:
+        new = _passed_on(lines[reading.passed_on :])
+    return Split(new, _gather(lines, _QUOTED_RUN.finditer(kinds)), _gather(lines, _SIGNATURE_RUN.finditer(kinds)))
+
+
+def _passed_on(lines: Sequence[str]) -> str:
+    """The new words of a forwarded mail whose lines are all marked with '>', as Apple Mail does."""
+    unmarked = [line.removeprefix(">").removeprefix(" ") for line in lines]
+    probes = [line.strip() for line in unmarked]
+    return _gather(unmarked, _NEW_RUN.finditer(quoting.read(probes).kinds))
 
 
 def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:

@@ -18,15 +18,16 @@ MAX_TEXT = 65_536
 """Characters of a report, of a notification and of a returned message that are looked at."""
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)")
-_LOCAL = r"(?:\"[^\"\s\\]{1,64}\"|(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]{1,128})"
+_LOCAL = r"(?:\"[^\"\s\\]{1,64}\"|(?<![\w.!#$%&*+/=?^`{|}~-])[\w!#$%&*+/=?^`{|}~.-][\w.!#$%&'*+/=?^`{|}~-]{0,127})"
 ADDRESS = re.compile(rf"{_LOCAL}@[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,252}}[A-Za-z0-9])?", re.ASCII)
 _BRACKETED = re.compile(r"<((?:\"[^\"<>\n]{1,64}\"|[^<>\s@\"]{1,128})@[^<>\s@]{1,253})>")
+_WHOLE = re.compile(r"[^\s<>@\"(),]{1,128}@[^\s<>@\"(),;:]{1,253}")
 _MESSAGE_ID = re.compile(r"^[ \t>]*(?:Original-)?Message-Id[ \t]*:\s*<([^<>\s]{1,998})>", re.IGNORECASE | re.MULTILINE)
 _XTEXT = re.compile(r"\+(2B|3D)|\\x\{([0-9A-F]{2,6})\}")
 RETURNED = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "text/rfc822")
-"""Types of parts that carry the returned message or its header (RFC 6522 §3, RFC 6533 §5)."""
+"""Types of parts that carry the returned message or its header (RFC 6522 §3, RFC 6533)."""
 STATUS_REPORTS = ("message/delivery-status", "message/global-delivery-status")
-"""Types of parts that say what became of each recipient (RFC 3464 §2, RFC 6533 §4)."""
+"""Types of parts that say what became of each recipient (RFC 3464 §2, RFC 6533)."""
 
 
 def groups(text: str) -> Iterator[Fields]:
@@ -54,8 +55,10 @@ def groups(text: str) -> Iterator[Fields]:
 
 def typed_address(value: str) -> str:
     """The address of `rfc822; <a@b>`, of `utf-8;a@b` (RFC 6533 §3) or of a bare one, lower case; '' of others."""
-    found = address_in(_XTEXT.sub(_decoded, value.rpartition(";")[2]))
-    return "" if found.startswith(("/", "|")) else found
+    address = _XTEXT.sub(_decoded, value.rpartition(";")[2]).strip(" \t<>")
+    if not _WHOLE.fullmatch(address):
+        return address_in(address)
+    return "" if address.startswith(("/", "|")) else address.lower()
 
 
 def _decoded(found: re.Match[str]) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from itertools import count
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Protocol
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from channels import Refused, Unavailable
 from channels.email.compose import Letter
+from config.faults import crash_point
 from config.settings import Relay as RelaySettings
 from models.envelope import Receipt
 
@@ -91,12 +92,15 @@ class Relay:
         return client
 
     async def _transact(self, client: SMTP, letter: Letter) -> str:
+        if client.is_ehlo_or_helo_needed:
+            await client.ehlo()
         if letter.international and not client.supports_extension("smtputf8"):
             raise SMTPResponseException(553, "5.6.7 the relay cannot carry addresses outside ASCII")
         encoding = "utf-8" if letter.international else "ascii"
         await client.mail(letter.sender, options=["SMTPUTF8"] if letter.international else [], encoding=encoding)
         await client.rcpt(letter.recipient, encoding=encoding)
         reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
+        crash_point("X12")
         return reply.message
 
     async def _take(self) -> SMTP | None:
@@ -158,7 +162,6 @@ class Maildir:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._attempts = count()
 
     async def send(self, letter: Letter) -> Receipt:
         """Write the letter, flushed to disk. Raises `Unavailable` where the disk does not take it."""
@@ -174,13 +177,13 @@ class Maildir:
         target = self._folder / "new" / name
         if target.exists() or any((self._folder / "cur" / f"{name}{flags}").exists() for flags in SEEN_FLAGS):
             return Receipt(provider_id=name, detail="was in the maildir already")
-        draft = self._folder / "tmp" / f"{name}.{os.getpid()}.{next(self._attempts)}"
         trace = f"Return-Path: <{letter.sender}>\r\nDelivered-To: {letter.recipient}\r\n".encode()
-        with draft.open("wb") as file:
-            file.write(trace + letter.content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        with NamedTemporaryFile(dir=self._folder / "tmp", prefix=name, delete=False) as draft:
+            draft.write(trace + letter.content)
+            draft.flush()
+            os.fsync(draft.fileno())
+        Path(draft.name).replace(target)
+        crash_point("X12")
         _flush_folder(target.parent)
         return Receipt(provider_id=name, detail="delivered into the local maildir")
 

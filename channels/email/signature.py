@@ -5,9 +5,10 @@ last lines are looked at, so the cost does not grow with the run.
 
 Losing a customer's words is worse than keeping a signature. A line goes when it is one of:
 
-- all from a '-- ' line (RFC 3676 §4.3), or a '--' line, to the end, where that is short
+- all from a '-- ' line (RFC 3676 §4.3) to the end; from a '--' line where a few short lines follow
 - a rule of dashes and the short card below it: a name first, an address, number or link somewhere
 - what a program adds by itself: 'Sent from my iPhone', 'Obtenez Outlook pour iOS', 'Virus-free. www.avast.com'
+- a last paragraph about confidentiality, or about not printing the mail
 - a last line '-Ann'
 - below 'Kind regards,' and a name: a card of several short lines with an address, number or link in it
 """
@@ -16,11 +17,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from channels.email.signature_words import (
     DEVICES,
+    DISCLAIMERS,
     GET_APP,
     GET_APP_LAST,
+    LEGAL,
     MY,
     PROGRAM_LINES,
     SENT_FROM,
@@ -38,8 +42,11 @@ _CONTACT = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
+_ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
 _DASHED_NAME = re.compile(r"(?:-|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
-_MAILING_LIST = re.compile(r"mailing list|mailman|unsubscribe|liste de diffusion", re.IGNORECASE)
+_FOOTER = re.compile(
+    r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
+)
 _DECORATION = " \t\u00a0*_-–—<>[]()~"
 _OPENINGS = (*SENT_FROM, *GET_APP, *PROGRAM_LINES)
 _UNSPACED = tuple(words for words in _OPENINGS if words[0] >= "\u2e80")
@@ -48,17 +55,17 @@ _FIRST_WORDS = frozenset({words.split()[0] for words in _OPENINGS} | {"outlook",
 
 
 def find(lines: Sequence[str]) -> set[int]:
-    """The indices in `lines` that are signature. `lines` are stripped and free of invisible characters."""
+    """The indices in `lines` that are signature. `lines` are stripped (but for '-- '), without invisible characters."""
     first = max(0, len(lines) - _TAIL)
     written = [index for index in range(first, len(lines)) if lines[index]]
-    gone = {index for index in written[-12:] if is_program_line(lines[index])}
+    gone = {index for index in written[-10:] if is_program_line(lines[index])}
+    gone |= {after for index, after in pairwise(written) if index in gone and _ONLY_LINK.match(lines[after])}
     written = [index for index in written if index not in gone]
-    start = _delimited(lines, written)
-    if start is None:
-        start = _carded(lines, written)
-    if start is not None:
-        gone.update(index for index in written if index >= start)
-        written = [index for index in written if index < start]
+    for beginning in (_legal, _delimited, _carded):
+        start = beginning(lines, written)
+        if start is not None:
+            gone.update(index for index in written if index >= start)
+            written = [index for index in written if index < start]
     if _ends_in_dashed_name(lines, written):
         gone.add(written[-1])
     return gone
@@ -105,23 +112,44 @@ def _names_device(rest: str) -> bool:
     return any(device in rest for device in DEVICES)
 
 
+def _legal(lines: Sequence[str], written: Sequence[int]) -> int | None:
+    """Where a paragraph about confidentiality begins that programs of companies put at the end."""
+    for rank, index in enumerate(written):
+        if rank and not lines[index - 1] and lines[index][:48].lstrip(_DECORATION).casefold().startswith(DISCLAIMERS):
+            paragraph = " ".join(lines[index : index + 5])[:600].casefold()
+            if len(paragraph) > 60 and any(word in paragraph for word in LEGAL):
+                return index
+    return None
+
+
 def _delimited(lines: Sequence[str], written: Sequence[int]) -> int | None:
     """Where '-- ' or a rule above a card begins."""
     for rank, index in enumerate(written):
         line = lines[index]
         below = len(written) - rank - 1
-        if line == "--" and below <= 12:
+        if line == "-- " and below <= 20:
+            return index
+        if line == "--" and _is_plain_card([lines[other] for other in written[rank + 1 :]]):
             return index
         if _RULE.match(line) and below and _is_card([lines[other] for other in written[rank + 1 :]]):
             return index
     return None
 
 
+def _is_plain_card(below: Sequence[str]) -> bool:
+    """True if the lines below a bare '--' are few and short: a name, a footer, and not an answer."""
+    if not 0 < len(below) <= 12:
+        return not below
+    if any(_FOOTER.search(line[:200]) for line in below):
+        return True
+    return len(below[0].split()) <= 6 and below[0][-1] not in ".?!:`" and not any(map(_is_sentence, below))
+
+
 def _is_card(below: Sequence[str]) -> bool:
     """True if the lines below a rule are a card or the footer of a mailing list."""
     if len(below) > 10:
         return False
-    if any(_MAILING_LIST.search(line[:200]) for line in below) and len(below) <= 6:
+    if any(_FOOTER.search(line[:200]) for line in below) and len(below) <= 6:
         return True
     return _is_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
 
@@ -148,8 +176,7 @@ def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
 
 
 def _is_valediction(line: str) -> bool:
-    bare = line.strip(" \t\u00a0,.!;:*_-–—").casefold()
-    return len(bare) < 60 and bare in VALEDICTIONS
+    return len(line) < 60 and line.strip(" \t\u00a0,.!;:*_-–—").casefold() in VALEDICTIONS
 
 
 def _is_name(line: str) -> bool:
@@ -169,7 +196,9 @@ def _is_contact(line: str) -> bool:
 
 def _is_sentence(line: str) -> bool:
     """True if `line` reads like something said rather than like a line of a card."""
+    if line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s"):
+        return True
     words = len(line.split(None, 12))
-    return line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s") or (
-        words > 6 and (line.endswith((".", "!", ":")) or not _is_contact(line)) and "|" not in line
-    )
+    if words > 6 and line[-1] in ".!:":
+        return True
+    return words > 9 and "|" not in line and not _is_contact(line)

@@ -1,5 +1,7 @@
 """The words that mail programs and people end a mail with, in the languages that they speak. Data only, case-folded."""
 
+# ruff: noqa: RUF001 (letters of many alphabets are the point of these tables)
+
 from __future__ import annotations
 
 
@@ -17,7 +19,8 @@ SENT_FROM = _words(
     enviado desde|enviado con|enviado de|enviado a través|enviado por|enviado mediante|enviado vía
     enviado do|enviado a partir|enviado pelo|enviado via|enviado com|enviada do|enviada a partir
     inviato da|inviato dal|inviato dall|inviato con|inviato tramite|inviata da|spedito da
-    verzonden vanaf|verzonden met|verzonden via|verzonden vanuit|verzonden door|verstuurd vanaf|verstuurd met|verstuurd via
+    verzonden vanaf|verzonden met|verzonden via|verzonden vanuit|verzonden door|verstuurd vanaf|verstuurd met
+    verstuurd via
     verstuurd vanuit
     wysłane z|wysłano z|wysłane przy|wysłane za|wysłano za|wysłano przy|wiadomość wysłana z
     sendt fra|sendt med|sendt via|skickat från|skickat med|skickat via|skickades från|lähetetty
@@ -30,7 +33,8 @@ SENT_FROM = _words(
 
 SENT_FROM_LAST = _words(
     """
-    gesendet|versendet|verschickt|gesendet.|verzonden|verstuurd|iphonesta|ipadista|から送信|gönderildi|에서 보냄|에서 보냈습니다|傳送|发送|küldve
+    gesendet|versendet|verschickt|gesendet.|verzonden|verstuurd|iphonesta|ipadista|から送信|gönderildi
+    에서 보냄|에서 보냈습니다|傳送|发送|küldve
     """
 )
 """'Sent' in languages that put it last; a device stands before it."""
@@ -44,8 +48,10 @@ MY = _words(
 
 DEVICES = _words(
     """
-    phone|ipad|ipod|mobile|android|samsung|galaxy|huawei|xiaomi|redmi|nokia|lumia|motorola|blackberry|oneplus|pixel|sony
-    xperia|honor|oppo|htc|tablet|tablette|portable|téléphone|smartphone|handy|gerät|telefon|móvil|movil|celular|telefono
+    phone|ipad|ipod|mobile|android|samsung|galaxy|huawei|xiaomi|redmi|nokia|lumia|motorola|blackberry|oneplus
+    pixel|sony
+    xperia|honor|oppo|htc|tablet|tablette|portable|téléphone|smartphone|handy|gerät|telefon|móvil|movil
+    celular|telefono
     teléfono|telemóvel|cellulare|dispositivo|device|appareil|toestel|telefoon|mobiel|urządzenia|komórki|smartfon|mobil
     outlook|mail|courrier|yahoo|gmail|aol|gmx|web.de|proton|tutanota|airmail|spark|thunderbird|windows|mac|macbook|ios
     watch|courriel|posta|correo|correio|e-mail|email|app|zimbra|superhuman|hey|orange|sfr|free|bouygues|vodafone
@@ -61,7 +67,8 @@ GET_APP = _words(
     holen sie sich outlook|laden sie outlook|hol dir outlook
     obtener outlook|obtén outlook|obtenga outlook|descargar outlook|descarga outlook
     ottieni outlook|scarica outlook|scaricare outlook|ottenere outlook
-    obter o outlook|obtenha o outlook|baixar o outlook|transferir o outlook|baixe o outlook|obter outlook|obtenha outlook
+    obter o outlook|obtenha o outlook|baixar o outlook|transferir o outlook|baixe o outlook|obter outlook
+    obtenha outlook
     download outlook voor|haal outlook voor|pobierz aplikację outlook|pobierz outlook|pobierz program outlook
     hämta outlook|hent outlook|skaff deg outlook|få outlook|skaffa outlook|hanki outlook|lataa outlook
     získat outlook|stáhnout outlook|získať outlook|получить outlook|скачать outlook|отримати outlook
@@ -71,8 +78,10 @@ GET_APP = _words(
 """Advertisements for the program."""
 
 GET_APP_LAST = _words(
-    "herunterladen|beziehen|downloaden|ophalen|edinin|indirin|を入手|다운로드|for ios|for android|pour ios|pour android|für ios|"
-    "für android|para ios|para android|per ios|per android|voor ios|voor android"
+    """
+    herunterladen|beziehen|downloaden|ophalen|edinin|indirin|を入手|다운로드|for ios|for android|pour ios|pour android
+    für ios|für android|para ios|para android|per ios|per android|voor ios|voor android
+    """
 )
 """How advertisements end that begin with the program's name."""
 
@@ -84,7 +93,8 @@ PROGRAM_LINES = _words(
     yahoo mail: search, organize|yahoo mail : search, organize|yahoo mail - search
     this email has been checked for viruses|this e-mail has been checked for viruses
     l'absence de virus dans ce courrier|cet e-mail a été vérifié par le logiciel antivirus
-    diese e-mail wurde von avast|diese e-mail wurde auf viren|el software de antivirus avast|este correo electrónico ha sido
+    diese e-mail wurde von avast|diese e-mail wurde auf viren|el software de antivirus avast
+    este correo electrónico ha sido
     questa e-mail è stata controllata|este email foi escaneado|deze e-mail is gecontroleerd op virussen
     ta wiadomość została sprawdzona|sent securely with proton|sent with proton mail
     """
@@ -94,28 +104,67 @@ PROGRAM_LINES = _words(
 VALEDICTIONS = frozenset(
     _words(
         """
-        regards|best regards|kind regards|warm regards|many thanks|thanks|thank you|thanks and regards|thanks & regards|best
-        thanks in advance|best wishes|sincerely|yours sincerely|yours faithfully|yours truly|cheers|all the best|cordially
+        regards|best regards|kind regards|warm regards|many thanks|thanks|thank you|thanks and regards
+        thanks & regards|best
+        thanks in advance|best wishes|sincerely|yours sincerely|yours faithfully|yours truly|cheers
+        all the best|cordially
         with kind regards|kindest regards|with best regards|thank you in advance|respectfully|sincerely yours|br|rgds
         cordialement|bien cordialement|très cordialement|bien à vous|salutations|sincères salutations|cdlt|cdt|merci
         meilleures salutations|salutations distinguées|merci d'avance|merci d’avance|bonne journée|bonne réception|bàv
         cordiales salutations|respectueusement|amicalement|sincèrement|merci et bonne journée|avec mes remerciements
         bien amicalement|belle journée|excellente journée|bonne soirée|merci beaucoup|bien respectueusement
-        mit freundlichen grüßen|mit freundlichen grüssen|freundliche grüße|viele grüße|beste grüße|liebe grüße|mfg|vg|lg
+        mit freundlichen grüßen|mit freundlichen grüssen|freundliche grüße|viele grüße|beste grüße|liebe grüße
+        mfg|vg|lg
         mit freundlichem gruß|herzliche grüße|schöne grüße|gruß|grüße|mit besten grüßen|freundliche grüsse|viele grüsse
         hochachtungsvoll|beste grüsse|vielen dank|danke
-        saludos|un saludo|saludos cordiales|atentamente|un cordial saludo|reciba un cordial saludo|gracias|muchas gracias
+        saludos|un saludo|saludos cordiales|atentamente|un cordial saludo|reciba un cordial saludo|gracias
+        muchas gracias
         cordialmente|saluti|cordiali saluti|distinti saluti|un saluto|grazie|a presto|un cordiale saluto|grazie mille
         atenciosamente|cumprimentos|com os melhores cumprimentos|melhores cumprimentos|obrigado|obrigada|abraço|att
         saudações|abraços|com os meus cumprimentos
-        met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groeten|groet|mvg|bedankt
+        met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groeten|groet
+        mvg|bedankt
         hartelijke groet|hartelijke groeten|alvast bedankt|hoogachtend
         pozdrawiam|z poważaniem|pozdrowienia|serdecznie pozdrawiam|z wyrazami szacunku|dziękuję|pozdrawiam serdecznie
         med venlig hilsen|venlig hilsen|mvh|hilsen|med vennlig hilsen|vennlig hilsen|med vänliga hälsningar|hälsningar
         vänliga hälsningar|vänligen|bedste hilsner|ystävällisin terveisin|terveisin|t|s pozdravem|děkuji|s úctou
-        с уважением|спасибо|с наилучшими пожеланиями|з повагою|saygılarımla|iyi çalışmalar|teşekkürler|よろしくお願いします
+        с уважением|спасибо|с наилучшими пожеланиями|з повагою|saygılarımla|iyi çalışmalar|teşekkürler
+        よろしくお願いします
         よろしくお願いいたします|以上|此致|谢谢|祝好|감사합니다|üdvözlettel|cu stimă|με εκτίμηση
         """
     )
 )
 """Lines that close a letter, without their comma."""
+
+DISCLAIMERS = _words(
+    """
+    this e-mail|this email|this message|this communication|this transmission|the information contained in this
+    the information in this|the contents of this|confidentiality notice|confidentiality note|disclaimer:
+    important notice:
+    notice: this e|please consider the environment|think before you print|save paper
+    ce message|ce courriel|ce mail|ce courrier|cet e-mail|cet email|cette communication|les informations contenues dans
+    l'information contenue dans|avis de confidentialité|confidentialité :|le contenu de ce|pensez à l'environnement
+    pensez à l’environnement|avant d'imprimer|n'imprimez
+    diese e-mail|diese email|diese nachricht|der inhalt dieser|die information in dieser|die in dieser e-mail
+    vertraulichkeitshinweis
+    este mensaje|este correo|este e-mail|este email|la información contenida en este|aviso legal
+    aviso de confidencialidad
+    antes de imprimir
+    questa e-mail|questo messaggio|il presente messaggio|la presente e-mail|le informazioni contenute in
+    avviso di riservatezza
+    esta mensagem|a informação contida|as informações contidas|aviso de confidencialidade
+    dit bericht|deze e-mail|dit e-mailbericht|de informatie in dit|de inhoud van dit
+    ta wiadomość|niniejsza wiadomość|informacje zawarte w|treść tej wiadomości
+    """
+)
+"""How legal footers begin."""
+
+LEGAL = _words(
+    """
+    confiden|privileg|intended recipient|intended solely|addressee|unauthori|before printing|before you print|viruses
+    destinataire|exclusivement|imprimer|vertraulich|bestimmt|befugt|empfänger|destinatario|destinatário
+    exclusiv|esclusiv
+    riservat|vertrouwelijk|bestemd|geadresseerde|poufn|adresat|przeznaczon
+    """
+)
+"""Words one of which a legal footer holds in its first lines."""

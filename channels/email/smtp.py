@@ -20,7 +20,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
-import structlog
 from aiosmtpd.smtp import ALLOWED_BEFORE_STARTTLS, SMTP, Envelope, Session
 
 from channels import Busy, TooLarge
@@ -29,6 +28,7 @@ from channels.email.smtp_data import Content, Flood, Pace, TooSlow
 from channels.email.smtp_envelope import header_block, hops, seal
 from channels.email.smtp_replies import reply_line
 from channels.email.wire import Dismissed, EndlessLine, Silence, Wire
+from config import logs
 from models.envelope import RawMessage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ HTTP_VERBS = frozenset(
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
-log = structlog.get_logger(__name__)
+log = logs.of("smtp")
 
 
 class Parting(Exception):
@@ -157,7 +157,7 @@ class Dialogue(SMTP):
             except Exception as error:  # noqa: BLE001 - handle_exception logs it whole
                 await self.push(await self.handle_exception(error))
             if self._errors >= settings.max_errors:
-                raise Parting("421 4.7.0 Too many errors; closing")
+                raise Parting("421 4.7.0 Too many errors; closing", linger=True)
 
     async def _obey(self, line: bytes) -> None:
         verb, _, rest = line.partition(b" ")

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -23,6 +22,7 @@ from channels import Accept
 from channels.email.recipients import ours
 from channels.email.smtp import Dialogue
 from channels.email.smtp_data import BLOCK_SECONDS, WINDOW_SECONDS
+from config import logs
 from config.settings import Smtp
 from models.envelope import Accepted, RawMessage
 
@@ -31,7 +31,7 @@ WATCH_SECONDS = 1.0
 GRACE_SECONDS = 15.0
 """How long a stopping listener waits for dialogues and commits to end."""
 
-log = structlog.get_logger(__name__)
+log = logs.of("smtp")
 
 
 def now_utc() -> datetime:

@@ -18,7 +18,10 @@ MAX_LEAVES = 200
 MAX_STRANGE_LINES = 500_000
 """Lines that begin with "--" and delimit nothing; after so many the rest belongs to the part that is open."""
 PART_WINDOW = 65_536
-"""Bytes within which the header block of a part must end."""
+"""Bytes within which the header block of a part must end …"""
+ALL_WINDOWS = 524_288
+"""… as long as those of all parts together stay below this; then within MIN_WINDOW."""
+MIN_WINDOW = 1_024
 
 _MAX_DELIMITER = 300
 _GUESSED_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\n(?=content-|\r?\n)", re.IGNORECASE)
@@ -41,7 +44,7 @@ class Entity:
         self.stop = len(source)
         self.headers = block.headers
         self.parent = parent
-        self.depth = parent.depth + 1 if parent else 0
+        self.depth: int = parent.depth + 1 if parent else 0
         self.children: list[Entity] = []
         self.parameters: dict[str, str] = {}
         self.disposition_parameters: dict[str, str] = {}
@@ -50,8 +53,12 @@ class Entity:
 
     def _read_fields(self) -> None:
         for name, value in self.headers.fields:
-            if name == "content-type" and not self.content_type:
-                self.content_type, self.parameters = parameters.parse(value)
+            if not name.startswith("content-"):
+                continue
+            if name == "content-type":
+                kind, described = parameters.parse(value)
+                if not self.content_type or (kind.startswith("multipart/") and "boundary" not in self.parameters):
+                    self.content_type, self.parameters = kind, described
             elif name == "content-disposition" and not self.disposition:
                 self.disposition, self.disposition_parameters = parameters.parse(value)
             elif name == "content-transfer-encoding" and not self.encoding:
@@ -94,6 +101,7 @@ class Tree:
         self.source = source
         self.remarks: list[str] = []
         self._leaves = 0
+        self._window = ALL_WINDOWS
         self._open: list[tuple[Entity, bytes]] = []
         self._boundaries: dict[bytes, int] = {}
         """Where in `_open` the innermost multipart of each boundary stands."""
@@ -182,14 +190,17 @@ class Tree:
 
     def _part(self, line_end: int, parent: Entity) -> Entity:
         start = min(line_end + 1, len(self.source))
-        limit = min(start + PART_WINDOW, len(self.source))
-        block = headers.read(self.source, start, limit)
+        window = min(PART_WINDOW, max(self._window, MIN_WINDOW))
+        block = headers.read(self.source, start, min(start + window, len(self.source)))
+        self._window -= block.body - start
         mark = self.source.find(b"\n--", start - 1, block.body)
         if mark >= 0:
             line_end = self.source.find(b"\n", mark + 3)
             if self._delimiter(mark + 3, line_end if line_end >= 0 else len(self.source))[0] >= 0:
                 # The next delimiter follows without a blank line. (A delimiter may look like a field: '--=_1:2'.)
-                block = headers.read(self.source, start, mark + 1) if mark >= start else headers.Block(_NO_HEADERS, start)
+                block = (
+                    headers.read(self.source, start, mark + 1) if mark >= start else headers.Block(_NO_HEADERS, start)
+                )
         part = Entity(self.source, start, block, parent)
         parent.children.append(part)
         self._leaves += not part.content_type.startswith("multipart/")

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 from channels.email import uuencode
 
+MAX_PIECES = 10_000
+"""Padded pieces of base64 that are joined; what follows is decoded as one."""
+
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_LINES = _BASE64 + b"=\r\n\t"
 _BASE64_START = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
 _PADDED = re.compile(rb"=+")
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
-_BARE_CR = re.compile(rb"\r(?!\n)")
 
 
 class Decoded(NamedTuple):
@@ -29,11 +31,11 @@ class Decoded(NamedTuple):
 
 def decode(data: bytes, encoding: str) -> Decoded:
     """`data` out of `encoding` (the Content-Transfer-Encoding value, lower case, without comments)."""
-    if encoding == "quoted-printable":
+    if encoding in ("quoted-printable", "quotedprintable", "quoted"):
         return Decoded(quoted_printable(data))
-    if encoding == "base64":
+    if encoding in ("base64", "base-64", "b64", "x-base64"):
         return base64(data)
-    if encoding in ("uuencode", "x-uuencode", "x-uue", "uue"):
+    if encoding in ("uuencode", "x-uuencode", "x-uue", "uue", "x-uu"):
         found = uuencode.find(data)
         return Decoded(found[0].content) if found else Decoded(data, sound=False)
     return Decoded(data)
@@ -45,8 +47,9 @@ def quoted_printable(data: bytes) -> bytes:
         return data
     if b"= " in data or b"=\t" in data:
         data = _SOFT_BREAK.sub(b"=", data)
-    if b"=\r" in data:
-        data = _BARE_CR.sub(b"\r\n", data)  # binascii takes '=\r' for a soft break up to the next '\n'
+    if b"=\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        # binascii takes '=\r' for a soft break that lasts up to the next '\n'.
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return binascii.a2b_qp(data)
 
 
@@ -68,7 +71,7 @@ def _pieces(data: bytes) -> bytes:
     """RFC 2045 §6.8 ends the data at the padding, but some senders encode block by block and join the results."""
     first = data.find(b"=")
     if first >= 0 and data[first:].strip(b"=\r\n\t "):
-        return b"".join([_repaired(piece) for piece in _PADDED.split(data)])
+        return b"".join([_repaired(piece) for piece in _PADDED.split(data, MAX_PIECES)])
     try:
         return binascii.a2b_base64(data)
     except binascii.Error:

@@ -7,7 +7,8 @@ import re
 from typing import NamedTuple
 
 MAX_FILES = 50
-_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
+_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
+_FIRST_LINE = re.compile(rb"[\x20-\x60]*\r?(?:\n|$)")
 _END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
 
 
@@ -24,23 +25,26 @@ def find(data: bytes) -> list[Embedded]:
     """Every uuencoded file in `data` that is complete and decodes; prose that merely begins with "begin" is left."""
     files: list[Embedded] = []
     position = 0
+    end: re.Match[bytes] | None = None
     for _ in range(MAX_FILES if b"begin" in data else 0):
         begin = _BEGIN.search(data, position)
-        end = _END.search(data, begin.end()) if begin else None
+        if begin and (end is None or end.start() < begin.end()):
+            end = _END.search(data, begin.end())
         if begin is None or end is None:
             break
-        content = _decoded(data[begin.end() : end.start()], base64=data.startswith(b"begin-b", begin.start()))
-        if content is None:
-            position = begin.end()
-            continue
-        position = end.end()
-        files.append(Embedded(begin[1].strip(), content, begin.start(), end.end()))
+        position = begin.end()
+        content = _decoded(data[position : end.start()], base64=begin[1] is not None)
+        if content is not None:
+            position = end.end()
+            files.append(Embedded(begin[2].strip(), content, begin.start(), position))
     return files
 
 
 def _decoded(lines: bytes, *, base64: bool) -> bytes | None:
     if base64:
         return _base64(lines)
+    if not _FIRST_LINE.match(lines):
+        return None
     pieces: list[bytes] = []
     for line in lines.splitlines():
         if not line or line in (b"`", b" "):

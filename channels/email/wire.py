@@ -104,6 +104,8 @@ class Wire:
 
     async def line(self, seconds: float) -> bytes | None:
         """The next line without its end, or None when the peer is done. LF ends a command as CRLF does."""
+        if len(self._replies) >= GROUP:
+            await self._breathe(self._loop.time() + seconds)
         buffer, scanned = self.buffer, 0
         while (end := buffer.find(b"\n", scanned)) < 0:
             scanned = len(buffer)
@@ -125,7 +127,18 @@ class Wire:
             self._held = False
             self.transport.resume_reading()
         await self._park(deadline)
+        await self._unclogged(deadline)
+
+    async def _breathe(self, deadline: float) -> None:
+        """Amid many commands in one packet: let other connections run, and the peer read its replies."""
+        self.flush()
+        await asyncio.sleep(0)
+        await self._unclogged(deadline)
+
+    async def _unclogged(self, deadline: float) -> None:
         while self._clogged and not self.lost:
+            if self.dismissed:
+                raise Dismissed
             await self._park(deadline)
 
     async def outlast(self, task: asyncio.Task[Any], seconds: float) -> None:
@@ -148,8 +161,6 @@ class Wire:
     def write(self, reply: bytes) -> None:
         """Queue a reply. It leaves with the others when the dialogue next waits (RFC 2920 §3.2)."""
         self._replies.append(reply)
-        if len(self._replies) >= GROUP:
-            self.flush()
 
     def flush(self) -> None:
         """Hand all queued replies to the socket."""

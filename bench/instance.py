@@ -1,0 +1,191 @@
+"""A Guichet of its own for measuring: engines, one gateway, as many workers as asked for, in a fresh folder.
+
+Enters: environment settings. Leaves: running processes, their addresses and what they have cost so far. Everything dies
+with this process, and the folder goes with it. Fails with `RuntimeError` where a part does not become ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from bench.cpu import Meter, megabytes_of
+from config import postgres
+from config.child import Child, end, spawn
+from config.embedded import Engines
+from config.settings import Settings
+from models.migrations import upgrade
+
+RECIPIENTS = ("support@example.org", "support@example.com")
+NO_LIMIT = str(10**9)
+SETTINGS = {
+    "GUICHET_SMTP__RECIPIENTS": '["support@example.org", "support@example.com"]',
+    # Every new ticket is acknowledged, so that the dearest way of a message is measured.
+    "GUICHET_ACKNOWLEDGE__ADDRESS_HOURS": "0.000000000001",
+    "GUICHET_ACKNOWLEDGE__SAME_SUBJECT": NO_LIMIT,
+    "GUICHET_ACKNOWLEDGE__ANY_SUBJECT": NO_LIMIT,
+    "GUICHET_ACKNOWLEDGE__DOMAIN_HOUR": NO_LIMIT,
+    "GUICHET_ACKNOWLEDGE__SOURCE_HOUR": NO_LIMIT,
+    "GUICHET_ACKNOWLEDGE__ACCOUNT_HOUR": NO_LIMIT,
+    "GUICHET_ACKNOWLEDGE__ACCOUNT_GROWTH": NO_LIMIT,
+    "GUICHET_FORM__PER_MINUTE": NO_LIMIT,
+}
+READY_SECONDS = 120.0
+
+
+class Instance:
+    """One running Guichet. Use it as a context manager, in the main thread."""
+
+    def __init__(self) -> None:
+        self.http_port, self.smtp_port = _free_port(), _free_port()
+        self._stack = ExitStack()
+        self._gateway: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Start the engines and the gateway."""
+        with ExitStack() as undo:
+            self.var = Path(tempfile.mkdtemp(prefix="guichet-bench-"))
+            undo.callback(rmtree, self.var, ignore_errors=True)
+            self.var.chmod(0o711)  # the engines' account has to pass
+            # Commit times tell when a ticket was really there: settled_at is the beginning of its transaction.
+            postgres.SETTINGS["track_commit_timestamp"] = "on"
+            self._engines = undo.enter_context(Engines(Settings(var=self.var, database_url="", redis_url="")))
+            self._environment = {
+                **{name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")},
+                **SETTINGS,
+                "GUICHET_VAR": str(self.var),
+                "GUICHET_HTTP__PORT": str(self.http_port),
+                "GUICHET_SMTP__PORT": str(self.smtp_port),
+                "DATABASE_URL": self.database_url,
+                "REDIS_URL": self.redis_url,
+            }
+            upgrade(self.database_url)
+            undo.callback(self.stop)
+            self._gateway = self._start("gateway")
+            self._until(self._gateway, self._answers)
+            self._stack = undo.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop everything and remove the folder."""
+        self._stack.close()
+
+    @property
+    def database_url(self) -> str:
+        """Where PostgreSQL is."""
+        return self._engines.database_url
+
+    @property
+    def redis_url(self) -> str:
+        """Where Valkey is."""
+        return self._engines.redis_url
+
+    def workers(self, count: int, queues: str = "inbox") -> None:
+        """Have exactly `count` worker processes, on these queues, warm. Others are ended first."""
+        self._end_workers()
+        for number in range(count):
+            log = self.var / "log" / f"worker-{number}.log"
+            log.unlink(missing_ok=True)
+            self._workers.append(self._start("workers", "--queues", queues, log=log))
+        for number, process in enumerate(self._workers):
+            log = self.var / "log" / f"worker-{number}.log"
+            self._until(process, lambda log=log: "worker_ready" in log.read_text(errors="replace"))  # type: ignore[misc]
+        time.sleep(0.5 if count else 0)  # readers warm up behind worker_ready
+
+    def stop(self) -> None:
+        """End gateway and workers."""
+        self._end_workers()
+        if self._gateway is not None:
+            end(self._gateway, signal.SIGTERM, 20)
+        self._gateway = None
+
+    def meter(self) -> Meter:
+        """CPU seconds so far, by part."""
+        engines = {child.name: [child.running.pid] for child in self._engines.children() if child.running}
+        assert self._gateway is not None
+        return Meter.read(
+            {"gateway": [self._gateway.pid], "workers": [worker.pid for worker in self._workers], **engines}
+        )
+
+    def memory(self) -> tuple[float, float]:
+        """Proportional and resident MB of the gateway and one worker with its reader."""
+        assert self._gateway is not None
+        parts = [megabytes_of(self._gateway.pid), megabytes_of(self._workers[0].pid)]
+        return sum(pss for pss, _rss in parts), sum(rss for _pss, rss in parts)
+
+    def sql(self, statement: str, *values: object, seconds: float = 120, settings: dict[str, str] | None = None) -> Any:
+        """Run one statement as the cluster's owner. Returns its rows."""
+
+        async def ask() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(
+                host=self.sockets, user="postgres", database="guichet", server_settings=settings or {}
+            )
+            try:
+                return list(await connection.fetch(statement, *values, timeout=seconds))
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+    @property
+    def sockets(self) -> str:
+        """Folder of PostgreSQL's socket."""
+        return parse_qs(urlsplit(self.database_url).query)["host"][0]
+
+    def commit_delay(self, milliseconds: int) -> None:
+        """Make every flush of the log wait so long (`commit_delay` with `commit_siblings` 0); 0 for none."""
+        for name, value in (("commit_siblings", 0), ("commit_delay", milliseconds * 1_000)):
+            self.sql(f"ALTER SYSTEM SET {name} = {value}")
+        self.sql("SELECT pg_reload_conf()")
+        time.sleep(0.3)
+
+    def _start(self, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "guichet", *words]
+        log = log or self.var / "log" / f"{words[0]}.log"
+        return spawn(Child(words[0], command, env=self._environment, log=log))
+
+    def _end_workers(self) -> None:
+        for worker in self._workers:
+            with suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGTERM)
+        for worker in self._workers:
+            end(worker, signal.SIGTERM, 20)
+        self._workers = []
+
+    def _until(self, process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            with suppress(OSError):
+                if ready():
+                    return
+            if process.poll() is not None or time.monotonic() > deadline:
+                logs = "\n".join(path.read_text(errors="replace")[-2_000:] for path in (self.var / "log").glob("*.log"))
+                raise RuntimeError(f"it does not start:\n{logs}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=1) as answer:
+            return bool(answer.status == 200)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
