@@ -1,6 +1,6 @@
-"""CPU time and memory of groups of processes, from /proc (proc(5)). Linux only.
+"""CPU time and memory of processes, from /proc (proc(5)). Linux only.
 
-A group is a root process with all its descendants. CPU time includes descendants that have ended and were waited for.
+CPU time of a process includes that of its children that have ended and were waited for.
 """
 
 from __future__ import annotations
@@ -12,11 +12,6 @@ from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
-
-
-def seconds_of(root: int) -> float:
-    """CPU seconds that `root` and its descendants have used so far."""
-    return sum(_own_seconds(pid) for pid in family(root))
 
 
 def family(root: int) -> list[int]:
@@ -53,16 +48,15 @@ class Meter:
 
     @classmethod
     def read(cls, groups: Mapping[str, list[int]]) -> Meter:
-        """Read now. `groups` holds the root processes of each name."""
-        return cls({name: sum(map(seconds_of, roots)) for name, roots in groups.items()})
+        """Read now. `groups` holds the processes of each name."""
+        return cls({name: sum(map(_seconds, pids)) for name, pids in groups.items()})
 
     def since(self, earlier: Meter) -> dict[str, float]:
         """CPU seconds used since `earlier`, by name."""
         return {name: value - earlier.seconds.get(name, 0.0) for name, value in self.seconds.items()}
 
 
-def _own_seconds(pid: int) -> float:
-    """Of one process, with those of its ended children."""
+def _seconds(pid: int) -> float:
     fields = _stat(pid)
     return sum(map(int, fields[11:15])) / TICK if fields else 0.0
 

@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from bench.cpu import Meter, megabytes_of
+from bench.cpu import Meter, family, megabytes_of
 from config import postgres
 from config.child import Child, end, spawn
 from config.embedded import Engines
@@ -118,10 +118,12 @@ class Instance:
 
     def meter(self) -> Meter:
         """CPU seconds so far, by part."""
-        engines = {child.name: [child.running.pid] for child in self._engines.children() if child.running}
         assert self._gateway is not None
+        workers = [worker.pid for worker in self._workers]
+        readers = [pid for worker in workers for pid in family(worker)[1:]]
         return Meter.read(
-            {"gateway": [self._gateway.pid], "workers": [worker.pid for worker in self._workers], **engines}
+            {"gateway": family(self._gateway.pid), "workers": workers, "readers": readers}
+            | {child.name: family(child.running.pid) for child in self._engines.children() if child.running}
         )
 
     def memory(self) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import msgspec
 from bench.instance import Instance
 from bench.load import Found, Plan, Ran
 
-PARTS = ("gateway", "workers", "postgres", "valkey")
+PARTS = ("gateway", "workers", "readers", "postgres", "valkey")
 
 
 @dataclass(frozen=True, slots=True)

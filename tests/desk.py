@@ -95,6 +95,23 @@ class Desk:
         while (await self.ingest.drain())[0]:
             pass
 
+    async def send_raw(self, raw: bytes, *, sender: str = "claire@example.com", to: str = "support@example.org") -> str:
+        """Hand bytes to the SMTP door as they are, dots stuffed; the reply to the last dot."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.settings.smtp.port)
+        reply = ""
+        for command in ("EHLO desk", f"MAIL FROM:<{sender}>", f"RCPT TO:<{to}>", "DATA", ""):
+            if not command:
+                stuffed = raw.replace(b"\r\n.", b"\r\n..")
+                writer.write(b"." * raw.startswith(b".") + stuffed + b"\r\n" * (not raw.endswith(b"\r\n")) + b".\r\n")
+            elif command == "EHLO desk":
+                await reader.readline()
+            writer.write(command.encode() + b"\r\n" * bool(command))
+            while (line := await reader.readline())[3:4] == b"-":
+                pass
+            reply = line.decode()
+        writer.close()
+        return reply
+
     def another_worker(self) -> Ingest:
         """The drain of one more worker, over connections of its own."""
         self.others.append(connect(self.settings.database_url))

@@ -91,7 +91,8 @@ SCRAPS = [
     b"\r\n", b"\n", b"\r", b"--b", b"--b--", b"=?utf-8?B?", b"?=", b"<", b">", b'"', b"(", b"\0", b"\xff",
     b"\xed\xa0\x80", b"\x1b$B", b"+2AA-", b"utf-7", b"utf-16", b"hz", b"base64", b"quoted-printable", b"x-uuencode",
     b"begin 644 a\n", b"filename*0*=", b"%ED%A0%80", b"format=flowed", b"multipart/alternative", b"multipart/related",
-    b"message/rfc822", b"&#xD800;", b"<!--", b"\x78\x9f\x3e\x22", b"application/ms-tnef", b"unicode_escape", b"idna", b"Date: 99999",
+    b"message/rfc822", b"&#xD800;", b"<!--", b"\x78\x9f\x3e\x22", b"application/ms-tnef",
+    b"unicode_escape", b"idna", b"Date: 99999",
 ]  # fmt: skip
 
 

@@ -250,7 +250,6 @@ def found(phrase: str, text: str) -> list[int]:
         ("debite .. deux fois", "débité de 10 euros deux fois", [0]),
         ("debite .. deux fois", "débité un deux trois quatre deux fois", []),
         ("debite .. deux fois", "débité, deux fois", []),
-        ("debite .. deux fois", "débité de 19,90 deux fois", [0]),
         ("ne .. fonctionn* .. plus", "il ne me fonctionne presque plus", [1]),
         ("n'arrive pas", "je n’arrive pas", [1]),
         ("can't log in", "I cant log in, I can't log in", [1, 6]),
@@ -294,7 +293,7 @@ def test_the_index_finds_what_a_slow_search_finds(words: list[str], gaps: list[b
     assert bool(quick) == bool(slow)
 
 
-@pytest.mark.parametrize("text", ["", "..", "ab*", "a|", "é?", "*", "mot (de) passe"])
+@pytest.mark.parametrize("text", ["", "..", "hier|aujourd'hui", "ab*", "a|", "é?", "*", "mot (de) passe"])
 def test_a_phrase_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Phrase.parse(text)

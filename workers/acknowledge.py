@@ -191,16 +191,6 @@ def _abuse(case: Case) -> str:
     return _words(case.message, "A13", "It was taken for abuse.") if case.message.machine_rule == "A13" else ""
 
 
-def _not_addressed(case: Case) -> str:
-    """A14."""
-    if case.message.machine_rule == "A14":
-        return _words(case.message, "A14", "Our address is in neither To nor Cc.")
-    named = [recipient.address for recipient in case.message.recipients]
-    if named and not any(map(case.own, named)) and not any(map(case.own, case.envelope.recipients)):
-        return "Our address is in neither To nor Cc, and the transport did not name it."
-    return ""
-
-
 def _reply(case: Case) -> str:
     """A15."""
     return "" if case.history.new_ticket else "It belongs to a ticket that stands already."
@@ -316,7 +306,7 @@ TABLE: Sequence[tuple[str, str, Condition]] = (
     ("A11", NEVER, _about_other_mail),
     ("A12", NEVER, _nobody_named),
     ("A13", NEVER, _abuse),
-    ("A14", NEVER, _not_addressed),
+    ("A14", NEVER, _seen_by_channel("A14", "Our address is in neither To nor Cc.")),
     ("A15", NEVER, _reply),
     ("A16", NEVER, _blocked),
     ("A17", NEVER, _recently),

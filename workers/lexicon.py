@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -35,12 +35,12 @@ STOP = "."
 KNOWN_TOKENS = 8192
 """How many words of past texts a lexicon remembers the phrases of."""
 
-ELIDED = frozenset({"c", "d", "j", "l", "m", "n", "s", "t", "qu", "jusqu", "lorsqu", "puisqu"})
+ELIDED = ("c", "d", "j", "l", "m", "n", "s", "t", "qu", "jusqu", "lorsqu")
+"""Words that lose their vowel before another one in French."""
 
 _WORD = re.compile(r"[a-z0-9]+")
-_ELISION = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sorted(ELIDED))})'(?=[a-z0-9])")
-_DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SPELLINGS = (("’", "'"), ("‘", "'"), ("œ", "oe"), ("æ", "ae"), ("–", " "), ("—", " "), ("…", "."), ("€", " eur "))
+_ELIDED = tuple(f" {word}'".encode() for word in ELIDED)
 _STOPS = b".,;:!?()\0"
 _ALPHABET = bytes(
     byte if byte < 128 and (chr(byte).isalnum() or byte == ord("'")) else 0 if byte in _STOPS else ord(" ")
@@ -61,17 +61,25 @@ def fold(text: str) -> str:
 
 def tokens(folded: str) -> list[str]:
     """Words of a folded text in order; every end of a clause is the token `STOP`."""
-    clauses = _DECIMAL.sub("", folded).replace("\n\n", "\0").encode("ascii").translate(_ALPHABET)
-    pieces = clauses.replace(b"\0", b" . ").decode("ascii").split()
-    if "'" not in folded:
-        return pieces
-    return [word for piece in pieces for word in (_unelided(piece) if "'" in piece else (piece,))]
+    clauses = f" {folded}".replace("\n\n", "\0 ").encode("ascii").translate(_ALPHABET)
+    if b"'" in clauses:
+        for elided in _ELIDED:
+            clauses = clauses.replace(elided, b" ")
+    return clauses.replace(b"'", b" ").replace(b"\0", b" . ").decode("ascii").split()
 
 
-def _unelided(piece: str) -> list[str]:
-    """The words of a piece with apostrophes, without the elided one in front."""
-    words = [word for word in piece.split("'") if word]
-    return words[1:] if len(words) > 1 and words[0] in ELIDED else words
+def _pieces(phrase: str) -> Iterator[str]:
+    """The places of a phrase, each with its choices. Raises `ValueError`."""
+    for piece in fold(phrase).split():
+        whole = "|".join(_unelided(choice) for choice in piece.split("|"))
+        if "'" in whole and "|" in whole:
+            raise ValueError(f"{piece!r} is two words, and cannot stand beside |")
+        yield from whole.split("'")
+
+
+def _unelided(choice: str) -> str:
+    elided, mark, word = choice.partition("'")
+    return word if mark and elided in ELIDED else choice
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -128,7 +136,7 @@ class Phrase(msgspec.Struct, frozen=True, eq=False):
         words: list[Word] = []
         gaps: list[int] = []
         gap = 0
-        for piece in _ELISION.sub("", fold(text)).replace("'", " ").split():
+        for piece in _pieces(text):
             if piece == "..":
                 gap = GAP
                 continue

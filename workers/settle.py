@@ -148,7 +148,7 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known) 
         other is ticket and own for other, own in known.tickets_of(message_key(draft.message.message_id))
     ):
         draft.remarks.append("Its Message-ID was used before by a message with other content: both are kept.")
-    if ticket.status in ("waiting", "resolved", "closed") and not draft.message.machine_rule:
+    if ticket.status in ("waiting", "resolved", "closed") and not draft.message.machine:
         ticket.events.append((f"contact:{identity.label}", "status", ticket.status, "open"))
         ticket.status = "open"
 

@@ -70,7 +70,7 @@ _NEVER_NESTED = frozenset({"p", "li", "option"})
 def to_text(html: str) -> str:
     """`html` as plain text, lines ending in LF, without blank lines at its ends."""
     writer = _Writer()
-    for token in _TOKEN.finditer(_visible(html[:MAX_HTML])):
+    for token in _TOKEN.finditer(_visible(_without_zero_width(html[:MAX_HTML]))):
         closing, name, attributes, declaration, text = token.groups()
         if name:
             writer.tag(name.lower(), attributes, closing=bool(closing))
@@ -79,6 +79,10 @@ def to_text(html: str) -> str:
         else:
             writer.words(text if declaration else f"<{text}")
     return writer.finished()
+
+
+def _without_zero_width(text: str) -> str:
+    return text if text.isascii() else _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
 
 
 def _visible(html: str) -> str:
@@ -162,7 +166,12 @@ class _Writer:
             self._inline.append(" ")
         elif name == "img" and not attributes.isascii():
             self._inline.extend(_EMOJI.findall(attributes + " "))
-        if not closing and len(attributes) > 6 and name not in _VOID and _NOT_SHOWN.search(attributes):
+        if (
+            not closing
+            and ("none" in attributes or "hid" in attributes)
+            and name not in _VOID
+            and _NOT_SHOWN.search(attributes)
+        ):
             self._hidden, self._hidden_depth = name, 1
 
     def finished(self) -> str:
@@ -225,9 +234,7 @@ class _Writer:
         text = "".join(self._inline)
         self._inline.clear()
         if "&" in text:
-            text = entities.unescape(text)
-        if not text.isascii():
-            text = _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
+            text = _without_zero_width(entities.unescape(text))
         if self._preformatted:
             return self._write_preformatted(text)
         text = " ".join(text.split())

@@ -99,8 +99,12 @@ class Relay:
         encoding = "utf-8" if letter.international else "ascii"
         await client.mail(letter.sender, options=["SMTPUTF8"] if letter.international else [], encoding=encoding)
         await client.rcpt(letter.recipient, encoding=encoding)
-        reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
-        crash_point("X12")
+        try:
+            reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
+        except SMTPResponseException:
+            raise
+        except (SMTPException, OSError) as error:
+            raise Unavailable(f"the relay took the mail and did not answer: {_reason(error)}", in_doubt=True) from error
         return reply.message
 
     async def _take(self) -> SMTP | None:

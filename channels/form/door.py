@@ -29,6 +29,7 @@ from channels.form.definition import Definition
 from channels.form.posted import NotTaken, Posted
 from channels.form.visit import Visit
 from config import secret
+from config.pages import guard, preferred
 from config.settings import Settings
 from models.envelope import Envelope, Outcome, RawMessage
 
@@ -85,7 +86,7 @@ class Door:
         """The style sheet and the script; their address changes when they do."""
         name = request.path.rpartition("/")[2]
         response = web.Response(body=self._pages.assets[name], content_type=pages.ASSETS[name], charset="utf-8")
-        pages.guard(response)
+        guard(response)
         response.headers["Cache-Control"] = "public, max-age=86400"
         return response
 
@@ -215,7 +216,7 @@ class Door:
         receipt = challenge.receipt(self._secret, seen.form.name, stored_as)
         if not seen.json:
             response = web.Response(status=303, headers={hdrs.LOCATION: self._thanks_path(seen, receipt)})
-            pages.guard(response)
+            guard(response)
             return response
         outcome = await self._outcome(seen.form, stored_as)
         if outcome is not None and outcome.ticket_number is not None:
@@ -281,7 +282,7 @@ class Door:
     def _missing(self, request: web.Request) -> web.Response:
         """404, in the browser's language."""
         languages = self._settings.triage.languages
-        language = visit.preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), languages)
+        language = preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), languages)
         return self._pages.missing(language or languages[0])
 
     def _thanks_path(self, seen: Visit, receipt: str) -> str:
@@ -295,7 +296,7 @@ class Door:
 def _json(status: int, value: dict[str, Any], content_type: str = "application/json") -> web.Response:
     """A JSON answer with the guarding headers."""
     response = web.Response(body=msgspec.json.encode(value), status=status, content_type=content_type)
-    pages.guard(response)
+    guard(response)
     return response
 
 

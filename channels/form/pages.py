@@ -1,30 +1,25 @@
 """The pages of the forms, and the headers that guard them.
 
 Enters: a visit and what to show. Leaves: `web.Response`. Templates, texts, style and script stand in
-`config/templates/form`; all strangers' text passes Jinja's autoescape and is never a template itself.
+`config/templates/form`; what they share with other pages is in `config.pages`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import msgspec
 from aiohttp import web
 
 from channels.form.definition import Definition, Question, in_language
 from channels.form.posted import Complaint, NotTaken, Posted
 from channels.form.visit import Visit
+from config.pages import TEMPLATES, environment, guard, stylesheet, texts
 from config.settings import Settings
 
-FOLDER = Path(__file__).parents[2] / "config" / "templates" / "form"
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {}"
-)
+FOLDER = TEMPLATES / "form"
 ASSETS = {"form.css": "text/css", "pow.js": "text/javascript"}
 RETRY_SECONDS = 5
 GIVEN_BACK = frozenset({"wrong", "foreign", "expired", "altered", "busy", "large", "many"})
@@ -54,17 +49,13 @@ class Pages:
         self._root = root
         self._languages = settings.triage.languages
         self._numbers = {"files": settings.form.max_files, "megabytes": settings.http.max_body_bytes // 1_000_000}
-        self._texts: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text("utf-8"))
-        self.assets = {name: (FOLDER / name).read_bytes() for name in ASSETS}
+        self._texts = texts(FOLDER)
+        self.assets = {
+            name: stylesheet(FOLDER / name) if name.endswith(".css") else (FOLDER / name).read_bytes()
+            for name in ASSETS
+        }
         self._version = hashlib.sha256(b"".join(self.assets.values())).hexdigest()[:12]
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(FOLDER),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self._jinja = environment(FOLDER)
 
     def form(self, visit: Visit, token: str, refusal: NotTaken | None = None) -> web.Response:
         """The form, empty, or with the text of a post that was not taken."""
@@ -195,20 +186,6 @@ class Pages:
         response.headers["Content-Language"] = language
         response.headers["Vary"] = "Accept-Language, Accept"
         return response
-
-
-def guard(response: web.StreamResponse, frames: str = "'none'") -> None:
-    """The headers of every answer. `frames` is the CSP list of sites that may frame it.
-
-    `same-origin` rather than `no-referrer`: with the latter a browser posts the page with `Origin: null`, and a foreign
-    site's post could not be told from ours.
-    """
-    response.headers["Content-Security-Policy"] = POLICY.format(frames)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = "no-store"
-    if frames == "'none'":
-        response.headers["X-Frame-Options"] = "DENY"
 
 
 def _frames(form: Definition) -> str:

@@ -5,13 +5,14 @@ Enters: the query, Accept, Accept-Language and Content-Type. Leaves: a frozen `V
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
 
 from channels.form.definition import Definition
+from config.pages import preferred
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,23 +49,6 @@ def of(request: web.Request, form: Definition, languages: Sequence[str]) -> Visi
         embedded=request.query.get("embed", "") == "1",
         json=_wants_json(request),
     )
-
-
-def preferred(header: str, languages: Sequence[str]) -> str:
-    """The one of `languages` that an Accept-Language header likes best (RFC 9110 §12.5.4); '' for none."""
-    wishes = sorted(_wishes(header[:1000]), key=lambda wish: -wish[1])
-    return next((language for language, weight in wishes if weight > 0 and language in languages), "")
-
-
-def _wishes(header: str) -> Iterator[tuple[str, float]]:
-    """Each primary language of the header with its weight."""
-    for item in header.split(","):
-        tag, _, parameters = item.partition(";")
-        weight = parameters.strip().removeprefix("q=")
-        try:
-            yield tag.strip().lower().partition("-")[0], float(weight or 1)
-        except ValueError:
-            continue
 
 
 def _wants_json(request: web.Request) -> bool:
