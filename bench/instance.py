@@ -146,6 +146,21 @@ class Instance:
 
         return asyncio.run(ask())
 
+    def commits(self, statement: str, times: int) -> list[float]:
+        """Seconds that each of `times` commits of one statement takes, one after the other."""
+
+        async def measure() -> list[float]:
+            connection = await asyncpg.connect(host=self.sockets, user="postgres", database="guichet")
+            seconds = []
+            for _ in range(times):
+                begun = time.perf_counter()
+                await connection.execute(statement)
+                seconds.append(time.perf_counter() - begun)
+            await connection.close()
+            return seconds
+
+        return asyncio.run(measure())
+
     @property
     def sockets(self) -> str:
         """Folder of PostgreSQL's socket."""

@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import aiohttp
@@ -25,7 +26,7 @@ from config.database import Database, connect
 from gateway.simulated_mail import Customers, SimulatedForm, SimulatedMail
 from gateway.simulated_sender import Connection
 from gateway.simulation_summary import percentile
-from gateway.witness import Sent, Witness
+from gateway.witness import Sent, Witness, name_of
 
 SETTLE_SECONDS = 180.0
 PERSONAL = {"new": 70.0, "reply": 30.0}
@@ -46,8 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime
     settle: bool = True
     """Wait until the inbox is empty."""
-    known: bool = True
-    """Let the witness see only what comes in from now on; False: everything there is."""
+    passes: int = 1
+    """How often everything is sent; when more than once, one more time to the second mailbox."""
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: float
     """Commit of the last ticket, seconds since 1970."""
     queued: int
+    """Acknowledgements."""
+    tickets: int
     replies: int
     lost: int
     doubled: int
@@ -94,7 +97,12 @@ class Load:
         self.refused = 0
         self.first = self.last = 0.0
         self.witness = Witness()
-        self._remaining = iter(self.messages)
+        self._remaining = iter(self.messages if plan.passes == 1 else self._again(plan.passes))
+
+    def _again(self, passes: int) -> list[Sent]:
+        mails = [mail for mail in self.messages if isinstance(mail, SimulatedMail)]
+        copies = [replace(mail, recipient=RECIPIENTS[1], kind="copy") for mail in mails]
+        return [*self.messages * passes, *copies]
 
     async def send(self) -> None:
         """Send everything, as the plan says."""
@@ -123,7 +131,7 @@ class Load:
     def _heard(self, sent: Sent, *, yes: bool) -> None:
         if yes:
             self.witness.heard_yes(sent)
-            self.yes[sent.key if isinstance(sent, SimulatedForm) else sent.message_id] = time.time()
+            self.yes.setdefault(name_of(sent), time.time())
         else:
             self.refused += 1
 
@@ -214,6 +222,7 @@ class Load:
             settled=sum(verdict.outcomes.values()) - verdict.outcomes.get("pending", 0),
             settled_at=max((row.committed for row in rows if row.committed), default=0.0),
             queued=verdict.queued,
+            tickets=verdict.outcomes.get("ticket", 0),
             replies=verdict.replies,
             lost=len(verdict.lost),
             doubled=len(verdict.doubled),
@@ -229,15 +238,16 @@ async def serve(plan: Plan) -> None:
     """Carry the plan out, in step with the lines that arrive."""
     load = Load(plan)
     database = connect(plan.database_url, pool=1, name="bench-load")
-    if plan.known:
-        async with database.engine.begin() as connection:
-            await load.witness.begin(connection)
+    async with database.engine.begin() as connection:
+        await load.witness.begin(connection)
     await say({})
     await asyncio.to_thread(sys.stdin.readline)
     await load.send()
     await load.settled(database)
     size = sum(len(mail.raw) for mail in load.messages if isinstance(mail, SimulatedMail))
-    await say(Ran(accepted=len(load.yes), refused=load.refused, first=load.first, last=load.last, bytes=size))
+    await say(
+        Ran(accepted=len(load.witness.accepted), refused=load.refused, first=load.first, last=load.last, bytes=size)
+    )
     await asyncio.to_thread(sys.stdin.readline)
     await say(await load.judge(database))
     await database.dispose()

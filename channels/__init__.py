@@ -8,7 +8,8 @@ A channel knows neither the database nor the queue nor any other channel. Errors
     ├── Unavailable   delivering: try again later
     └── AcceptError   accepting: what a door must word in its own protocol
         ├── Busy      nothing was stored; the sender should try again (451, 503)
-        └── TooLarge  nothing was stored, and trying again will not help (552, 413)
+        ├── TooLarge  nothing was stored, and trying again will not help (552, 413)
+        └── Lost      another gateway fetches there now; nothing was stored
 
 Anything else that a channel raises is a bug: it is logged and treated as Unavailable.
 """
@@ -16,8 +17,8 @@ Anything else that a channel raises is a bug: it is logged and treated as Unavai
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import to_builtins
 
@@ -69,6 +70,45 @@ class TooLarge(AcceptError):
     """The message exceeds the limit in the settings; trying again does not help."""
 
 
+class Lost(AcceptError):
+    """The cursor was leased to another gateway in the meantime; nothing was stored."""
+
+
+class Cursor(Protocol):
+    """How far a channel has fetched from a place outside. One gateway at a time holds its lease.
+
+    Every method raises `Busy` where the database does not answer.
+    """
+
+    async def lease(self, seconds: float) -> str | None:
+        """Take or renew the lease; the value stored last ('' at first), or None where another gateway has it."""
+        ...
+
+    async def release(self) -> None:
+        """Give the lease back before its time."""
+        ...
+
+    async def store(self, raws: Sequence[RawMessage], value: str) -> list[Accepted]:
+        """Store all of `raws` and the new value in one commit, or nothing. Raises `Busy`, `TooLarge` or `Lost`."""
+        ...
+
+    async def absent(self, keys: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        """Those of `keys` (channel, account, external id) that were never accepted."""
+        ...
+
+    async def succeed(self, *, backlog: int) -> None:
+        """Note for people: a look went well, and so many messages are still to be fetched."""
+        ...
+
+    async def fail(self, error: str) -> None:
+        """Note for people: why fetching failed."""
+        ...
+
+    async def check(self, *, drift: int) -> None:
+        """Note for people: so many messages lie there that should have been stored and are not."""
+        ...
+
+
 class Accept(Protocol):
     """The gateway's one way in. Returns only after the raw bytes are committed and flushed."""
 
@@ -76,9 +116,24 @@ class Accept(Protocol):
         """Store `raw`, or find that it is stored already. Raises `Busy` or `TooLarge`."""
         ...
 
+    def cursor(self, name: str) -> Cursor:
+        """The cursor of that name, `<channel>:<place>`; it need not exist yet."""
+        ...
+
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
         """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'; None if unknown."""
         ...
+
+
+class WayIn(NamedTuple):
+    """Where customers reach a channel, for people to read."""
+
+    name: str
+    """What it is: 'SMTP', the title of a form."""
+    address: str
+    """An address to write to, or to open in a browser where it begins with http."""
+    detail: str = ""
+    """What else one must know."""
 
 
 class Channel:
@@ -96,6 +151,10 @@ class Channel:
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Add this channel's routes to `app`, and its listeners and pollers to `app.cleanup_ctx`."""
+
+    def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - likewise, for channels that have doors
+        """Where customers come in, worded in `language`."""
+        return ()
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""

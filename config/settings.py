@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -54,6 +54,55 @@ class Smtp(Section):
     tls_certificate: Path | None = Field(None, description="PEM chain; with tls_key it switches STARTTLS on.")
     tls_key: Path | None = Field(None, description="PEM key of tls_certificate.")
     require_tls: bool = Field(False, description="Refuse MAIL before STARTTLS (530).")
+
+
+class OAuth(Section):
+    """A mailbox that wants tokens instead of a password: Google, Microsoft 365 (RFC 6749 §6)."""
+
+    token_url: str = Field(description="Where tokens are had: https://oauth2.googleapis.com/token, for one.")
+    client_id: str = Field(description="The application that was registered with the provider.")
+    client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public application.")
+    refresh_token: SecretStr = Field(description="What the mailbox's owner granted the application.")
+    scope: str = Field("", description="Microsoft 365: https://outlook.office.com/IMAP.AccessAsUser.All offline_access")
+
+
+class ImapFolder(Section):
+    """A folder that is fetched from."""
+
+    name: str = Field(min_length=1, description="Its name, with the server's own separators: INBOX, Support/Junk.")
+    junk: bool = Field(False, description="What lies in it was taken for spam: it is kept, and never answered.")
+
+
+class ImapAccount(Section):
+    """A mailbox that mail is fetched from. Its name in the settings is its identity: another name starts anew."""
+
+    address: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="Our address that the mailbox stands for.")
+    host: str = Field(min_length=1, description="The IMAP server.")
+    port: Port = Field(0, description="Its port; 0: 993 with tls, else 143.")
+    security: Literal["tls", "starttls", "none"] = Field("tls", description="How the connection is protected.")
+    tls_ca: Path | None = Field(None, description="PEM file of the authority to trust; empty: the system's.")
+    username: str = Field("", description="Name to log in with; empty: the address.")
+    password: SecretStr = Field(SecretStr(""), description="Password to log in with; not used with oauth.")
+    oauth: OAuth | None = Field(None, description="Log in by XOAUTH2.")
+    folders: list[ImapFolder] = Field([ImapFolder(name="INBOX")], min_length=1, description="What is fetched from.")
+    after: str = Field(
+        "keep",
+        pattern=r"^(keep|seen|delete|move:.+)$",
+        description="What becomes of a mail on the server once it is ours: keep, seen, move:FOLDER or delete.",
+    )
+    idle: bool = Field(True, description="Let the server tell of new mail at once (RFC 2177), where it can.")
+    poll_seconds: float = Field(60, gt=0, le=3600, description="How often is looked for new mail in any case.")
+    import_old: bool = Field(
+        False, description="At the first connection, take in all that lies there, and send nothing because of it."
+    )
+    timeout_seconds: float = Field(60, gt=0, description="Silence of the server after which it counts as gone.")
+
+    @field_validator("folders")
+    @classmethod
+    def _no_folder_twice(cls, folders: list[ImapFolder]) -> list[ImapFolder]:
+        if len({folder.name for folder in folders}) < len(folders):
+            raise ValueError("a folder is named twice")
+        return folders
 
 
 class Relay(Section):
@@ -162,6 +211,7 @@ class Settings(BaseSettings):
     )
     http: Http = Http()
     smtp: Smtp = Smtp()
+    imap: dict[str, ImapAccount] = Field({}, description="Mailboxes that mail is fetched from, by a name of yours.")
     mail: Mail = Mail()
     form: Form = Form()
     acknowledge: Acknowledge = Acknowledge()
@@ -181,8 +231,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes every source
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is passed in, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file_of_settings())

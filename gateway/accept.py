@@ -14,14 +14,15 @@ import asyncio
 import hashlib
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels import Busy, TooLarge
 from config import logs
@@ -29,6 +30,7 @@ from config.database import Database, to_json
 from config.faults import crash_point
 from config.objects import Objects
 from config.settings import Settings
+from gateway.cursors import LeasedCursor
 from models.envelope import Accepted, Envelope, Outcome, RawMessage
 
 GROUP_ROWS = 500
@@ -37,6 +39,9 @@ OUTCOME_POLL = 0.05
 """Seconds between two looks at an item whose outcome a door waits for."""
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+Also = Callable[[AsyncConnection], Awaitable[None]]
+"""What else is to be done in the transaction that stores messages."""
 
 log = logs.of("accept")
 
@@ -82,16 +87,38 @@ class Inbox:
 
     async def __call__(self, raw: RawMessage) -> Accepted:
         """Store `raw` durably, or find that it is stored already."""
+        waiting = await self._prepare(raw)
+        self._waiting.append(waiting)
+        self._arrival.set()
+        return await waiting.future
+
+    async def _prepare(self, raw: RawMessage) -> Waiting:
         size = len(raw.body)
         if size > max(self.settings.smtp.max_message_bytes, self.settings.http.max_body_bytes):
             raise TooLarge(f"{size} bytes")
         crash_point("X1")
         digest = hashlib.sha256(raw.body).hexdigest()
         body = await self._place(raw.body)
-        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(_row(storable(raw.envelope), body, digest, size), len(body or b""), future))
-        self._arrival.set()
-        return await future
+        row = _row(storable(raw.envelope), body, digest, size)
+        return Waiting(row, len(body or b""), asyncio.get_running_loop().create_future())
+
+    def cursor(self, name: str) -> LeasedCursor:
+        """The cursor `name`, unleased yet."""
+        return LeasedCursor(self, name, uuid4().hex)
+
+    async def store_together(self, raws: Sequence[RawMessage], also: Also) -> list[Accepted]:
+        """Store all of `raws` and do what `also` does, in one commit. Raises `Busy`, `TooLarge` or what `also` raises."""
+        group = [await self._prepare(raw) for raw in raws]
+        try:
+            accepted = await self._insert(group, also)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.error("accept_failed", rows=len(group), error=type(error).__name__)
+            self.refused += len(group)
+            raise Busy("the database does not commit") from error
+        if group:
+            self.accepted += len(group)
+            self.ring()
+        return [waiting.answer(*accepted[waiting.key]) for waiting in group]
 
     async def _place(self, body: bytes) -> bytes | None:
         """The body for the row, or None once it stands in the object store."""
@@ -147,14 +174,14 @@ class Inbox:
             if not waiting.future.done():
                 waiting.future.set_exception(Busy("the database does not commit"))
 
-    async def _insert(self, group: Sequence[Waiting]) -> dict[UUID, tuple[int, str, bool]]:
+    async def _insert(self, group: Sequence[Waiting], also: Also | None = None) -> dict[UUID, tuple[int, str, bool]]:
         """One statement, one commit. Each key's item: its id, its body's digest, whether it was there before."""
-        columns = dict(
-            zip(_COLUMNS, (list(column) for column in zip(*(w.row for w in group), strict=True)), strict=True)
-        )
+        accepted: dict[UUID, tuple[int, str, bool]] = {}
         async with self.database.engine.begin() as connection:
-            stored = await connection.execute(_INSERT, columns)
-            accepted = {row.door_key: (row.id, row.body_sha256, False) for row in stored}
+            if also is not None:
+                await also(connection)
+            if group:
+                accepted = await _rows_in(connection, group)
             crash_point("X2")
         missing = [w.key for w in group if w.key not in accepted]
         if missing:
@@ -162,6 +189,16 @@ class Inbox:
                 for row in await connection.execute(_FIND, {"keys": missing}):
                     accepted[row.door_key] = (row.id, row.body_sha256, True)
         return accepted
+
+    async def absent(self, keys: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        """Those of `keys` (channel, account, external id) that were never accepted. Raises `Busy`."""
+        by_digest = {door_key(*key): key for key in keys}
+        try:
+            async with self.database.engine.connect() as connection:
+                known = {row.door_key for row in await connection.execute(_FIND, {"keys": list(by_digest)})}
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise Busy("the database does not answer") from error
+        return [key for digest, key in by_digest.items() if digest not in known]
 
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
         """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'."""
@@ -180,6 +217,12 @@ class Inbox:
         except (SQLAlchemyError, OSError) as error:
             raise Busy("the database does not answer") from error
         return Outcome(kind=row.outcome or "pending", ticket_number=row.ticket_id) if row else None
+
+
+async def _rows_in(connection: AsyncConnection, group: Sequence[Waiting]) -> dict[UUID, tuple[int, str, bool]]:
+    columns = dict(zip(_COLUMNS, (list(column) for column in zip(*(w.row for w in group), strict=True)), strict=True))
+    stored = await connection.execute(_INSERT, columns)
+    return {row.door_key: (row.id, row.body_sha256, False) for row in stored}
 
 
 def _connection_lost(error: SQLAlchemyError) -> bool:

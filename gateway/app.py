@@ -45,8 +45,9 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
 
     app.cleanup_ctx.append(accepting)
     health.mount(app)
-    operations.mount(app)
-    for channel in load(settings).values():
+    channels = load(settings)
+    operations.mount(app, channels)
+    for channel in channels.values():
         channel.mount(app, inbox)
     return app
 

@@ -175,7 +175,11 @@ def _file(size: int, random: Random, noise: bytes) -> bytes:
     media_type, pattern, start = random.choice(FILES)
     name = pattern.format(random.randrange(1, 10_000))
     offset = random.randrange(0, max(1, len(noise) - size))
-    content = encodebytes(start + noise[offset : offset + size * 73 // 100]).replace(b"\n", b"\r\n")
+    size = size * 73 // 100
+    body = start + noise[offset : offset + size]
+    if media_type.startswith("text/"):
+        body = start + b"05/01/2026;CMD-%d;%d\r\n" % (random.randrange(10**6), size) * (size // 28)
+    content = encodebytes(body).replace(b"\n", b"\r\n")
     head = (
         f'Content-Type: {media_type}; name="{name}"\r\nContent-Disposition: attachment; filename="{name}"\r\n'
         "Content-Transfer-Encoding: base64\r\n\r\n"

@@ -80,14 +80,15 @@ _BALANCE = text(
     """
 )
 _DEPTHS = {
+    # One sub-select a state, each of which a partial index serves; `state IN (…)` would read the whole table.
     table: text(
         f"""
-        SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
-            count(*) FILTER (WHERE state = 'pending' AND due_at <= now()) AS due,
-            count(*) FILTER (WHERE state = 'dead') AS dead,
-            count(*) FILTER (WHERE state = 'pending' AND attempts > 1) AS retried,
-            extract(epoch FROM now() - min({since}) FILTER (WHERE state = 'pending')) AS oldest
-        FROM {table} WHERE state IN ('pending', 'dead')
+        SELECT waiting.*, (SELECT count(*) FROM {table} WHERE state = 'dead') AS dead
+        FROM (
+            SELECT count(*) AS pending, count(*) FILTER (WHERE due_at <= now()) AS due,
+                count(*) FILTER (WHERE attempts > 1) AS retried, extract(epoch FROM now() - min({since})) AS oldest
+            FROM {table} WHERE state = 'pending'
+        ) AS waiting
         """
     )
     for table, since in (("inbox", "received_at"), ("outbox", "created_at"))

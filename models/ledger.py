@@ -81,6 +81,7 @@ class OutboxItem(SQLModel, table=True):
         Index("outbox_key", "unique_key", unique=True),
         Index("outbox_pending", "id", postgresql_where=text("state = 'pending'")),
         Index("outbox_pending_lane", "lane", "id", postgresql_where=text("state = 'pending'")),
+        Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
         {"postgresql_with": {"fillfactor": "50"}},
     )
 

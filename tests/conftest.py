@@ -6,17 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 from sqlalchemy import text
 
 from config.database import connect
 from config.embedded import Engines
 from config.settings import Settings
 from models.migrations import upgrade
+from tests.browser import chromium
 from tests.desk import Desk, free_port
+from tests.processes import reachable_folder
 from workers.reader import Reader
 
 OURS = ["support@example.org", "sales@example.org"]
-from tests.processes import reachable_folder
 
 
 @pytest.fixture(scope="session")
@@ -68,4 +70,11 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
 async def desk(settings: Settings, reader: Reader) -> AsyncIterator[Desk]:
     """A gateway behind real sockets and the drains of one worker, in this process."""
     async with Desk(settings, reader) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for the whole run. Skips where there is none."""
+    async with chromium() as running:
         yield running

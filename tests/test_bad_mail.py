@@ -1,7 +1,7 @@
-"""Bad mail through the SMTP door: the right answer to its sender, a ticket (or quarantine) with its bytes, no harm to others.
+"""Bad mail through the SMTP door: the right answer, a ticket (or quarantine) with its bytes, no harm to others.
 
-The numbers are those of the list of bad inputs in docs/reliability.md. What the SMTP session itself must answer (B5, B8,
-B9, B43, B48-B55) stands in test_smtp.py; here is what lies inside a mail that was accepted.
+The numbers are those of the list of bad inputs in docs/reliability.md. What the SMTP session itself must answer
+(B5, B8, B9, B43, B48-B55) stands in test_smtp.py; here is what lies inside a mail that was accepted.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from models import ledger
 from models.envelope import RawMessage
 from tests.desk import Desk, letter
 from workers import ingest, settle
-from workers.reader import Reading
+from workers.reading import Reading
 
 
 async def outcomes(desk: Desk) -> list[str]:

@@ -223,6 +223,11 @@ def test_the_channels_word_on_the_language_counts_where_it_is_one_of_ours() -> N
     assert sort("Where is my parcel?", language="de").language == "en"
 
 
+def test_languages_given_to_load_overrule_the_files() -> None:
+    assert sort("???").language == "fr"
+    assert triage(message("???"), Rules.load(None, ["en", "fr"])).language == "en"
+
+
 def test_only_the_languages_of_the_rules_are_told_apart() -> None:
     only = changed('languages = ["en"]', 'languages = ["fr", "en"]')
     assert triage(message("Bonjour, où est mon colis ?"), only).language == "en"

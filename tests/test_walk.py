@@ -41,7 +41,12 @@ async def test_an_answer_to_the_acknowledgement_comes_back_into_the_ticket(desk:
 
 
 async def test_a_form_becomes_a_ticket_and_an_acknowledgement_by_mail(desk: Desk) -> None:
-    posted = {"name": "Zoé", "email": "zoe@example.net", "subject": "Livraison", "message": "Mon colis n'est pas arrivé."}
+    posted = {
+        "name": "Zoé",
+        "email": "zoe@example.net",
+        "subject": "Livraison",
+        "message": "Mon colis n'est pas arrivé.",
+    }
     async with desk.http.post(f"{desk.url}/forms/contact?lang=fr", data=posted, allow_redirects=False) as answer:
         assert answer.status == 303, await answer.text()
         thanks = answer.headers["Location"]

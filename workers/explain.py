@@ -19,7 +19,8 @@ from rich.markup import escape
 
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
-from workers.reader import Reader, Reading
+from workers.reader import Reader
+from workers.reading import Reading
 from workers.rules import Rules
 from workers.triage import triage
 
@@ -49,7 +50,7 @@ def _named_on_stdin() -> Iterator[Path]:
 async def _explain(path: Path, channel: str, reader: Reader, rules: Rules) -> dict[str, object]:
     """What is to be said of one file."""
     try:
-        body = path.read_bytes()
+        body = await asyncio.to_thread(path.read_bytes)
     except OSError as error:
         return {"path": str(path), "error": str(error)}
     [reading] = await reader.read([RawMessage(_envelope(channel, body), body)])

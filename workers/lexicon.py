@@ -12,8 +12,8 @@ The language of phrases, read without regard to case and accents:
     debite .. deux fois up to three other words between
 
 Elided words are passed over, in phrases as in texts: "plus d'internet" is "plus internet". A phrase never reaches
-across a stop, a comma or an empty line. Each is filed under its rarest word, so that a text
-costs one dictionary look-up a word, and a few comparisons where such a word occurs.
+across a stop, a comma or an empty line. Each is filed under its rarest word, so that a text costs one dictionary
+look-up a word, and a few comparisons where such a word occurs.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class Lexicon:
     def __init__(self, phrases: Sequence[Phrase]) -> None:
         self._exact: dict[str, list[Filed]] = {}
         self._stems: dict[str, list[tuple[str, Filed]]] = {}
-        self._known: dict[str, tuple[Filed, ...]] = {}
+        self._known: dict[str, tuple[tuple[Phrase, int, frozenset[str], bool], ...]] = {}
         for phrase in phrases:
             self._file(Filed.of(phrase))
 
@@ -238,7 +238,7 @@ class Lexicon:
                     matches.append((phrase, begin))
         return matches
 
-    def _under(self, token: str) -> tuple[Filed, ...]:
-        """The phrases filed under `token`."""
+    def _under(self, token: str) -> tuple[tuple[Phrase, int, frozenset[str], bool], ...]:
+        """What is filed under `token`, as plain tuples, which Python takes apart faster."""
         stems = (filed for stem, filed in self._stems.get(token[:STEM], ()) if token.startswith(stem))
-        return (*self._exact.get(token, ()), *stems)
+        return tuple(tuple(filed) for filed in (*self._exact.get(token, ()), *stems))

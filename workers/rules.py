@@ -6,7 +6,7 @@ In: the text of such a file. Out: `Rules`. Fails: `RulesError`, which names the 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +113,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lexicon: Lexicon
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Rules:
-        """Read `path`, or the rules that ship. Raises `RulesError`."""
+    def load(cls, path: Path | None = None, languages: Sequence[str] = ()) -> Rules:
+        """Read `path`, or the rules that ship. `languages`, where given, overrule the file's. Raises `RulesError`."""
         path = path or SHIPPED
         try:
-            return cls.read(path.read_text(encoding="utf-8"), str(path))
+            return cls.read(path.read_text(encoding="utf-8"), str(path), languages)
         except (OSError, UnicodeDecodeError) as error:
             raise RulesError(f"{path}: {error}") from error
 
     @classmethod
-    def read(cls, text: str, name: str) -> Rules:
+    def read(cls, text: str, name: str, languages: Sequence[str] = ()) -> Rules:
         """Build rules from the text of a file called `name`. Raises `RulesError`."""
         try:
-            file = msgspec.convert(tomllib.loads(text), _File)
+            table = tomllib.loads(text)
+            file = msgspec.convert(table | {"languages": list(languages)} if languages else table, _File)
             categories = dict(_categories(file))
             _check(file, categories)
             parts = dict(_parts(file))

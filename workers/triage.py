@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -52,7 +51,7 @@ class Text(msgspec.Struct, frozen=True):
     """How many of `found` are the subject's."""
 
 
-class Hit(NamedTuple):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """A phrase that stands in the text."""
 
     phrase: Phrase

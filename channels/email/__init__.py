@@ -7,22 +7,24 @@ has a remark. `deliver` raises `Refused` for a mail that cannot be written or th
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel
+from channels import Accept, Channel, WayIn
 from channels.email.compose import compose
 from channels.email.explained import explained
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
 from channels.email.recipients import bare, exactly_ours, reply_address
-from channels.email.sender import Maildir, Relay, WayOut
-from channels.email.smtp_listener import Listener, now_utc
-from config.settings import Settings
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from channels.email.sender import WayOut
+    from channels.email.smtp_listener import Listener
+    from config.settings import Settings
 
 
 class Email(Channel):
@@ -33,17 +35,23 @@ class Email(Channel):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name, settings)
-        relay = settings.mail.relay
-        self._way_out: WayOut = (
-            Relay(relay, settings.smtp.hostname) if relay.host else Maildir(settings.var / "outgoing")
-        )
-        self.repeatable = self._way_out.repeatable
+        self.repeatable = not settings.mail.relay.host  # the maildir takes a mail once, however often it is given
+        self._way_out: WayOut | None = None
         self._own = exactly_ours(settings.smtp.recipients)
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Listen for as long as `app` runs."""
+        # Here, since the child that reads messages needs no server in its memory.
+        from channels.email.smtp_listener import Listener
+
         self.listener = Listener(self.name, self.settings.smtp, accept)
         app.cleanup_ctx.append(self.listener.lifetime)
+
+    def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - names and addresses need no words
+        """The SMTP listener."""
+        smtp = self.settings.smtp
+        host = f"[{smtp.host}]" if ":" in smtp.host else smtp.host
+        return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)),)
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """One message, whatever the bytes are."""
@@ -67,5 +75,13 @@ class Email(Channel):
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""
-        letter = compose(outbound, sender_name=self.settings.mail.sender_name, now=now_utc())
+        letter = compose(outbound, sender_name=self.settings.mail.sender_name, now=datetime.now(UTC))
+        if self._way_out is None:
+            self._way_out = self._find_way_out()
         return await self._way_out.send(letter)
+
+    def _find_way_out(self) -> WayOut:
+        from channels.email.sender import Maildir, Relay
+
+        relay = self.settings.mail.relay
+        return Relay(relay, self.settings.smtp.hostname) if relay.host else Maildir(self.settings.var / "outgoing")

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel, Malformed
+from channels import Accept, Channel, Malformed, WayIn
 from channels.form import definition, submission
-from config.settings import Settings
 from models.envelope import InboundMessage, RawMessage
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from config.settings import Settings
 
 
 def utc_now() -> datetime:
@@ -48,6 +49,13 @@ class Form(Channel):
 
         app.add_routes(
             Door(self.name, self.settings, self.forms, accept, clock=self._clock, random=self._random).routes()
+        )
+
+    def ways_in(self, language: str) -> tuple[WayIn, ...]:
+        """Every form."""
+        return tuple(
+            WayIn(definition.in_language(form.title, language), f"{self.settings.base_url}/forms/{name}")
+            for name, form in self.forms.items()
         )
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:

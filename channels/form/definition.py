@@ -6,21 +6,22 @@ the mistake. What the keys mean stands in the shipped `config/forms.toml`.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from config.settings import Language
+import msgspec
+from msgspec import Meta
 
 SHIPPED = Path(__file__).parents[2] / "config" / "forms.toml"
 RESERVED = frozenset({"token", "proof", "idempotency_key", "_charset_"})
 """Names that the page itself posts."""
 
-Labels = Annotated[dict[Language, str], Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Language = Literal["fr", "en"]
+Labels = Annotated[dict[Language, str], Meta(min_length=1)]
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Role = Literal["", "name", "email", "subject", "message", "category", "priority", "product"]
 Mapped = Literal["category", "priority", "product"]
 ROLES = frozenset(Role.__args__[1:])  # type: ignore[attr-defined]  # typeshed hides a Literal's arguments
@@ -33,31 +34,25 @@ class DefinitionError(ValueError):
     """A definition that cannot serve. The text names file, key and mistake."""
 
 
-class Frozen(BaseModel):
-    """A table of forms.toml: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Option(Frozen):
+class Option(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One value that a sender may choose, and what choosing it says about the ticket."""
 
-    value: Annotated[str, Field(min_length=1, max_length=200)]
+    value: Annotated[str, Meta(min_length=1, max_length=200)]
     label: Labels
     category: str = ""
     priority: Literal["", "low", "normal", "high", "urgent"] = ""
     product: str = ""
 
 
-class Question(Frozen):
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One field of a form."""
 
     name: Name
     type: Literal["text", "email", "textarea", "select", "checkbox", "file", "hidden"]
     fills: Role = ""
     required: bool = False
-    max_length: Annotated[int, Field(gt=0, le=100_000)] = 1000
-    label: Labels = {"fr": "", "en": ""}
+    max_length: Annotated[int, Meta(gt=0, le=100_000)] = 1000
+    label: Labels = msgspec.field(default_factory=lambda: {"fr": "", "en": ""})
     hint: dict[Language, str] = {}
     autocomplete: str = "off"
     options: tuple[Option, ...] = ()
@@ -69,8 +64,8 @@ class Question(Frozen):
             return self.fills
         return self.name if self.name in ROLES else ""  # type: ignore[return-value]  # just tested
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse what no single field's type can tell."""
         if self.type == "select" and not self.options:
             raise ValueError("a select needs options")
         if self.role in CLOSED and not self.options:
@@ -79,31 +74,30 @@ class Question(Frozen):
             raise ValueError("the field that fills email has the type email, and only that one")
         if self.name in RESERVED:
             raise ValueError(f"the name {self.name} is the page's own")
-        return self
 
     def option(self, value: str) -> Option | None:
         """The option whose value it is."""
         return next((option for option in self.options if option.value == value), None)
 
 
-class Definition(Frozen):
+class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One form."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     title: Labels
     intro: dict[Language, str] = {}
     account: str = ""
     language: Literal["", "fr", "en"] = ""
     answer_by: str = ""
     answer_from: str = ""
-    proof_of_work: Annotated[int, Field(ge=0, le=24)] = 0
+    proof_of_work: Annotated[int, Meta(ge=0, le=24)] = 0
     honeypot: Name = "website"
     origins: tuple[str, ...] = ("*",)
     frames: tuple[str, ...] = ("*",)
     fields: tuple[Question, ...]
 
-    @model_validator(mode="after")
-    def _can_make_a_ticket(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse a form that could not make a ticket."""
         names = [field.name for field in self.fields]
         roles = [field.role for field in self.fields if field.role]
         if twice := {name for name in names if names.count(name) > 1} | {
@@ -114,7 +108,6 @@ class Definition(Frozen):
             raise ValueError(f"no field fills {' or '.join(sorted(missing))}")
         if self.honeypot in names or self.honeypot in RESERVED:
             raise ValueError(f"the honeypot's name {self.honeypot} is taken")
-        return self
 
     @property
     def files_as(self) -> str:
@@ -154,12 +147,14 @@ def _read(path: Path, name: str, table: object) -> Definition:
     if not isinstance(table, dict):
         raise DefinitionError(f"{path}: {name}: a form is a table, [{name}]")
     try:
-        return Definition.model_validate({**table, "name": name})
-    except ValidationError as error:
-        mistakes = [f"{path}: {_key(name, mistake['loc'])}: {mistake['msg']}" for mistake in error.errors()]
-        raise DefinitionError("\n".join(mistakes)) from error
+        return msgspec.convert({**table, "name": name}, Definition)
+    except msgspec.ValidationError as error:
+        mistake, _, place = str(error).partition(" - at ")
+        if unknown := re.search(r"unknown field `(\w+)`", mistake):
+            place = f"{place.strip('`')}.{unknown[1]}"
+        raise DefinitionError(f"{path}: {_key(name, place)}: {mistake}") from error
 
 
-def _key(form: str, place: tuple[int | str, ...]) -> str:
-    """The dotted key of a mistake."""
-    return ".".join([form, *(str(step) for step in place)])
+def _key(form: str, place: str) -> str:
+    """The dotted key of a mistake, from msgspec's `$.fields[0].name`."""
+    return form + re.sub(r"\[(\w+)\]", r".\1", place.strip("`").removeprefix("$"))

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: the whole campaign, with progress, and a report that states trials and the bound they give."""
+"""`python -m tests.chaos`: the whole campaign, with progress, then trials and the bound that they give."""
 
 from __future__ import annotations
 

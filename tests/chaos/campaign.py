@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,7 +40,17 @@ POINTS = {
     "X13": "worker: reply read, not recorded",
     "X14": "worker: recorded",
 }
-OUTAGES = ("redis flushed", "redis killed", "postgres killed", "postgres restarted", "workers killed", "gateway killed")
+OUTAGES = (
+    "redis flushed",
+    "redis killed",
+    "postgres killed",
+    "postgres restarted",
+    "workers killed",
+    "gateway killed",
+    "disk full",
+)
+DISK_BYTES = 700_000_000
+"""Size of the file system that gets filled up; a memory file system, which only root can mount."""
 RATE = 25.0
 SETTLE_SECONDS = 180.0
 
@@ -60,6 +72,8 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
     with tempfile.TemporaryDirectory(prefix="guichet-chaos-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another account than root's
+        if os.geteuid() == 0:
+            _mount(folder)
         site: Site | None = None
         mailbox = Mailbox(folder / "faults", lambda: site.kill("worker") if site else None)
         server = await mailbox.serve()
@@ -75,15 +89,17 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
             witness = Witness(site.smtp_port, site.http_port, random.Random(seed))
             stop = asyncio.Event()
             load = asyncio.create_task(witness.load(RATE, stop))
+            await _first_settled(site)
             counts = await _trials(site, points, outages, trials, say)
             stop.set()
             await load
             await _quiet(site)
             verdict = await judge(witness, mailbox, site.database_url)
-            (Path("/tmp/chaos.log")).write_text((folder / "up.log").read_text())
         finally:
             await asyncio.to_thread(site.__exit__)
             server.close()
+            if os.geteuid() == 0:
+                subprocess.run(["umount", "--lazy", folder], check=True)
     return Report(counts, verdict, time.monotonic() - began)
 
 
@@ -115,6 +131,18 @@ async def _strike(site: Site, point: str) -> int:
         await asyncio.sleep(0.02)
     await asyncio.to_thread(site.await_ready, 60)
     return 1
+
+
+async def _first_settled(site: Site) -> None:
+    """Wait until the workers are there: from then on delays are those that the campaign causes."""
+    database = connect(site.database_url, pool=1)
+    async with asyncio.timeout(60):
+        while True:
+            async with database.engine.connect() as connection:
+                if (await connection.execute(text("SELECT count(*) FROM ticket"))).scalar_one():
+                    break
+            await asyncio.sleep(0.2)
+    await database.dispose()
 
 
 async def _quiet(site: Site) -> None:
@@ -150,10 +178,25 @@ async def _restart_postgres(site: Site) -> None:
     """As an administrator does it: fast shutdown, which the supervisor follows by a start."""
     pid = site.children()["postgres"]["pid"]
     with suppress(ProcessLookupError):
-        import os
-
         os.kill(pid, signal.SIGINT)
     await asyncio.sleep(0.5)
+
+
+async def _fill_disk(site: Site) -> None:
+    """Leave no byte free for a while, then give the room back. What is answered yes meanwhile must be there afterwards."""
+    if os.geteuid() != 0:
+        return
+    filler = site.var / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"\0" * 1_000_000):
+            pass
+    await asyncio.sleep(4)
+    filler.unlink()
+
+
+def _mount(folder: Path) -> None:
+    options = f"size={DISK_BYTES},mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "guichet-chaos", folder], check=True)
 
 
 async def _kill_workers(site: Site) -> None:
@@ -173,7 +216,9 @@ _OUTAGES: dict[str, Callable[[Site], Awaitable[None]]] = {
     "postgres restarted": _restart_postgres,
     "workers killed": _kill_workers,
     "gateway killed": _kill_gateway,
+    "disk full": _fill_disk,
 }
 _PENDING = text(
-    "SELECT (SELECT count(*) FROM inbox WHERE state = 'pending') + (SELECT count(*) FROM outbox WHERE state = 'pending')"
+    "SELECT (SELECT count(*) FROM inbox WHERE state = 'pending')"
+    " + (SELECT count(*) FROM outbox WHERE state = 'pending')"
 )

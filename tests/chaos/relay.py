@@ -1,4 +1,4 @@
-"""The customers' mail server: takes acknowledgements, counts them, and kills on demand between request and reply (X12)."""
+"""The customers' mail server: takes and counts acknowledgements; kills on demand between request and reply (X12)."""
 
 from __future__ import annotations
 

@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         postgresql_with={"fillfactor": "50"},
     )
+    op.create_index("outbox_dead", "outbox", ["id"], unique=False, postgresql_where=sa.text("state = 'dead'"))
     op.create_index("outbox_key", "outbox", ["unique_key"], unique=True)
     op.create_index("outbox_pending", "outbox", ["id"], unique=False, postgresql_where=sa.text("state = 'pending'"))
     op.create_index(
@@ -281,6 +282,7 @@ def downgrade() -> None:
     op.drop_index("outbox_pending_lane", table_name="outbox", postgresql_where=sa.text("state = 'pending'"))
     op.drop_index("outbox_pending", table_name="outbox", postgresql_where=sa.text("state = 'pending'"))
     op.drop_index("outbox_key", table_name="outbox")
+    op.drop_index("outbox_dead", table_name="outbox", postgresql_where=sa.text("state = 'dead'"))
     op.drop_table("outbox")
     op.drop_index("inbox_pending_lane", table_name="inbox", postgresql_where=sa.text("state = 'pending'"))
     op.drop_index("inbox_pending", table_name="inbox", postgresql_where=sa.text("state = 'pending'"))
