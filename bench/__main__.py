@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.instance import Instance
 from bench.measures import FULL, MEASURES, QUICK, Campaign
 from bench.report import Figure, facts_of, show, write_docs, write_json
+from bench.run import Generator
 
 METHOD = """\
 ## Method
@@ -58,9 +59,9 @@ def main() -> int:
     wanted = parser.parse_args()
     console = Console()
     figures: list[Figure] = []
-    with Instance() as instance:
+    with Instance() as instance, Generator(instance) as generator:
         facts = facts_of(str(instance.sql("SHOW server_version")[0][0]))
-        campaign = Campaign(instance, QUICK if wanted.quick else FULL)
+        campaign = Campaign(instance, generator, QUICK if wanted.quick else FULL)
         for measure in MEASURES:
             if wanted.only and measure.__name__ not in wanted.only:
                 continue

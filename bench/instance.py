@@ -7,6 +7,7 @@ with this process, and the folder goes with it. Fails with `RuntimeError` where 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -56,6 +57,7 @@ class Instance:
         self._stack = ExitStack()
         self._gateway: subprocess.Popen[bytes] | None = None
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._queues = ""
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -98,16 +100,32 @@ class Instance:
         return self._engines.redis_url
 
     def workers(self, count: int, queues: str = "inbox") -> None:
-        """Have exactly `count` worker processes, on these queues, warm. Others are ended first."""
-        self._end_workers()
-        for number in range(count):
-            log = self.var / "log" / f"worker-{number}.log"
+        """Have exactly `count` worker processes, on these queues, warm. Those that run already are kept."""
+        self.resume()
+        if queues != self._queues:
+            self._end_workers()
+        self._end_workers(keep=count)
+        self._queues = queues
+        while len(self._workers) < count:
+            log = self.var / "log" / f"worker-{len(self._workers)}.log"
             log.unlink(missing_ok=True)
             self._workers.append(self._start("workers", "--queues", queues, log=log))
         for number, process in enumerate(self._workers):
             log = self.var / "log" / f"worker-{number}.log"
-            self._until(process, lambda log=log: "worker_ready" in log.read_text(errors="replace"))  # type: ignore[misc]
+            self._until(process, functools.partial(_says, log, "worker_ready"))
         time.sleep(0.5 if count else 0)  # readers warm up behind worker_ready
+
+    def pause(self) -> None:
+        """Stop the workers where they are; they cost nothing until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the workers go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            worker.send_signal(number)
 
     def stop(self) -> None:
         """End gateway and workers."""
@@ -178,13 +196,14 @@ class Instance:
         log = log or self.var / "log" / f"{words[0]}.log"
         return spawn(Child(words[0], command, env=self._environment, log=log))
 
-    def _end_workers(self) -> None:
-        for worker in self._workers:
+    def _end_workers(self, keep: int = 0) -> None:
+        self.resume()
+        surplus, self._workers = self._workers[keep:], self._workers[:keep]
+        for worker in surplus:
             with suppress(ProcessLookupError):
                 worker.send_signal(signal.SIGTERM)
-        for worker in self._workers:
+        for worker in surplus:
             end(worker, signal.SIGTERM, 20)
-        self._workers = []
 
     def _until(self, process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -200,6 +219,10 @@ class Instance:
     def _answers(self) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)
+
+
+def _says(log: Path, words: str) -> bool:
+    return words in log.read_text(errors="replace")
 
 
 def _free_port() -> int:

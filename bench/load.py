@@ -1,7 +1,8 @@
-"""The load generator, a process of its own: `python -m bench.load`, one `Plan` as JSON on standard input.
+"""The load generator, a process of its own: `python -m bench.load`, one `Plan` a line as JSON on standard input.
 
-It makes all messages first, so that making them costs nothing while it measures; says `ready`; waits for a line; sends;
-waits until everything is settled; reports how it `Ran`; waits for a line; asks the database; reports what it `Found`.
+For each it makes all messages first, so that making them costs nothing while it measures; says that it is `Ready`;
+waits for a line; sends; waits until everything is settled; reports how it `Ran`; waits for a line; asks the database;
+reports what it `Found`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,6 +50,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Wait until the inbox is empty."""
     passes: int = 1
     """How often everything is sent; when more than once, one more time to the second mailbox."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Everything is made."""
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,26 +245,27 @@ async def serve(plan: Plan) -> None:
     database = connect(plan.database_url, pool=1, name="bench-load")
     async with database.engine.begin() as connection:
         await load.witness.begin(connection)
-    await say({})
-    await asyncio.to_thread(sys.stdin.readline)
+    say(Ready())
+    sys.stdin.readline()
     await load.send()
     await load.settled(database)
     size = sum(len(mail.raw) for mail in load.messages if isinstance(mail, SimulatedMail))
-    await say(
-        Ran(accepted=len(load.witness.accepted), refused=load.refused, first=load.first, last=load.last, bytes=size)
-    )
-    await asyncio.to_thread(sys.stdin.readline)
-    await say(await load.judge(database))
+    yes = len(load.witness.accepted)
+    say(Ran(accepted=yes, refused=load.refused, first=load.first, last=load.last, bytes=size))
+    sys.stdin.readline()
+    say(await load.judge(database))
     await database.dispose()
 
 
-async def say(value: object) -> None:
+def say(value: object) -> None:
     """One line of JSON."""
     print(msgspec.json.encode(value).decode(), flush=True)
 
 
-def main(arguments: Sequence[str]) -> None:
-    uvloop.run(serve(msgspec.json.decode(arguments[0], type=Plan)))
+def main() -> None:
+    """Carry out plan after plan until the input ends."""
+    while line := sys.stdin.readline():
+        uvloop.run(serve(msgspec.json.decode(line, type=Plan)))
 
 
 _COMMITS = text(
@@ -272,4 +278,4 @@ _COMMITS = text(
 )
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -20,13 +21,13 @@ from aiosmtpd.smtp import SMTP
 from dramatiq.brokers.redis import RedisBroker
 
 from bench.instance import Instance
-from bench.run import load
+from bench.run import Generator
 from gateway.simulated_mail import Customers
 
 CONNECTIONS = 64
 
 
-def aiosmtpd(instance: Instance, count: int) -> float:
+def aiosmtpd(generator: Generator, count: int) -> float:
     """Mails a second that stock aiosmtpd takes and forgets."""
     with subprocess.Popen(
         [sys.executable, "-m", "bench.references", "smtp"], stdout=subprocess.PIPE, text=True
@@ -34,7 +35,7 @@ def aiosmtpd(instance: Instance, count: int) -> float:
         assert server.stdout is not None
         try:
             port = int(server.stdout.readline())
-            return load(instance, count, settle=False, smtp_port=port).accepts
+            return generator.load(count, settle=False, smtp_port=port).accepts
         finally:
             server.kill()
 
@@ -98,9 +99,9 @@ def _noop(redis_url: str, count: int) -> None:
     begun = time.perf_counter()
     worker.start()
     broker.join("noop")
-    print(count / (time.perf_counter() - begun))
-    worker.stop()
+    print(count / (time.perf_counter() - begun), flush=True)
     broker.flush_all()
+    os._exit(0)  # stopping in good order takes Dramatiq seconds
 
 
 if __name__ == "__main__":

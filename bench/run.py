@@ -1,4 +1,4 @@
-"""One load against an instance: starts the generator, reads the meters around it, and puts both together."""
+"""Loads against an instance: tells the generator what to send, reads the meters around it, puts both together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import msgspec
 
 from bench.instance import Instance
-from bench.load import Found, Plan, Ran
+from bench.load import Found, Plan, Ran, Ready
 
+T = TypeVar("T")
 PARTS = ("gateway", "workers", "readers", "postgres", "valkey")
 
 
@@ -52,36 +53,50 @@ class Outcome:
         return found.lost + found.doubled + found.misplaced + found.quarantined + self.ran.refused
 
 
-def load(instance: Instance, count: int, how: str = "saturate", *, seed: int = 1, **more: Any) -> Outcome:
-    """Send `count` messages and wait until they are settled (unless `settle=False`)."""
-    plan = Plan(
-        smtp_port=instance.smtp_port,
-        http_port=instance.http_port,
-        database_url=instance.database_url,
-        count=count,
-        how=how,
-        seed=seed,
-        **{"start": datetime.now(UTC), **more},
-    )
-    command = [sys.executable, "-m", "bench.load", msgspec.json.encode(plan).decode()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as generator:
-        assert generator.stdin is not None
-        assert generator.stdout is not None
+class Generator:
+    """The load generator, a process of its own that carries out one plan after the other."""
 
-        def line() -> bytes:
-            said = generator.stdout.readline()  # type: ignore[union-attr]
-            if not said:
-                raise RuntimeError(f"the load generator ended with {generator.wait()}")
-            return said.encode()
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
-        line()
+    def __enter__(self) -> Self:
+        """Running already."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End it: its input ends."""
+        self._process.communicate()
+
+    def load(self, count: int, how: str = "saturate", *, seed: int = 1, **more: Any) -> Outcome:
+        """Send `count` messages and wait until they are settled (unless `settle=False`)."""
+        instance = self._instance
+        here = {
+            "smtp_port": instance.smtp_port,
+            "http_port": instance.http_port,
+            "database_url": instance.database_url,
+            "start": datetime.now(UTC),
+        }
+        self._say(msgspec.json.encode(Plan(count=count, how=how, seed=seed, **{**here, **more})))
+        self._hear(Ready)
         time.sleep(0.2)
         before = instance.meter()
-        generator.stdin.write("go\n")
-        generator.stdin.flush()
-        ran = msgspec.json.decode(line(), type=Ran)
+        self._say(b"go")
+        ran = self._hear(Ran)
         seconds = instance.meter().since(before)
-        generator.stdin.write("judge\n")
-        generator.stdin.flush()
-        found = msgspec.json.decode(line(), type=Found)
-    return Outcome(ran, found, seconds)
+        self._say(b"judge")
+        return Outcome(ran, self._hear(Found), seconds)
+
+    def _say(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + b"\n")
+        self._process.stdin.flush()
+
+    def _hear(self, what: type[T]) -> T:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the load generator ended with {self._process.wait()}")
+        return msgspec.json.decode(line, type=what)

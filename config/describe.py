@@ -36,24 +36,39 @@ def markdown() -> str:
 def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     """A table of the keys of `model`, then its sections. `path` is its dotted name, '' for the top."""
     if path:
-        yield f"## `[{path}]`\n\n{' '.join((model.__doc__ or '').split())}\n"
+        title = f"[[{path.removesuffix('[]')}]]" if path.endswith("[]") else f"[{path}]"
+        yield f"## `{title}`\n\n{' '.join((model.__doc__ or '').split())}\n"
     else:
         yield "## At the top\n"
     yield "| key | environment | values | default | meaning |\n|---|---|---|---|---|"
     inner: list[tuple[str, type[BaseModel]]] = []
     for name, field in model.model_fields.items():
         key = field.alias or name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            inner.append((f"{path}.{key}" if path else key, field.annotation))
-        else:
+        suffix, section = _table(field.annotation)
+        if section is not None:
+            inner.append((f"{path}.{key}{suffix}" if path else f"{key}{suffix}", section))
+        if section is None or suffix or (not field.is_required() and field.default is None):
             yield _line(path, key, field)
     for place, section in inner:
         yield ""
         yield from _section(place, section)
 
 
+def _table(annotation: Any) -> tuple[str, type[BaseModel] | None]:
+    """The section that a key opens, and what its name has behind the key; None where it opens none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "", annotation
+    for argument in get_args(annotation):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            return _SUFFIXES.get(get_origin(annotation), ""), argument
+    return "", None
+
+
+_SUFFIXES: dict[Any, str] = {dict: ".NAME", list: "[]"}
+
+
 def _line(path: str, key: str, field: FieldInfo) -> str:
-    cells = (f"`{_name(key, field)}`", f"`{_variable(path, key, field)}`", _values(field), _default(field))
+    cells = (f"`{_name(key, field)}`", _variable(path, key, field), _values(field), _default(field))
     return "| " + " | ".join((*cells, (field.description or "").replace("|", "\\|"))) + " |"
 
 
@@ -67,8 +82,10 @@ def _variable(path: str, key: str, field: FieldInfo) -> str:
     """Its name in the environment."""
     alias = field.validation_alias
     if isinstance(alias, AliasChoices):
-        return str(alias.choices[0])
-    return "GUICHET_" + "__".join([*path.split("."), key] if path else [key]).upper()
+        return f"`{alias.choices[0]}`"
+    if "[]" in path:
+        return "in the JSON of its list"
+    return f"`GUICHET_{'__'.join([*path.split('.'), key] if path else [key]).upper()}`"
 
 
 def _values(field: FieldInfo) -> str:
@@ -85,10 +102,12 @@ def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     if origin is list:
         return f"list of {_type(arguments[0])}"
     if origin is dict:
-        return "table"
+        return "table of tables" if _table(annotation)[1] else "table"
     if arguments:  # X | None
         return _type(arguments[0])
     return _TYPES.get(annotation, "path")
@@ -106,12 +125,16 @@ _TYPES: dict[Any, str] = {
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    if value is None or value == "":
+    if field.is_required():
+        return "**required**"
+    if field.default in (None, "", SecretStr("")):
         return "empty"
-    return f"`{json.dumps(value, default=str, ensure_ascii=False)}`"
+    return f"`{json.dumps(field.default, default=_plain, ensure_ascii=False)}`"
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for."""
+    return value.model_dump(exclude_defaults=True) if isinstance(value, BaseModel) else str(value)
 
 
 if __name__ == "__main__":

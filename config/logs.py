@@ -6,15 +6,37 @@ inside `structlog.contextvars.bound_contextvars(trace_id=…)`, so that every li
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
-from typing import Any
+from contextlib import AbstractContextManager, suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
 from config.settings import Log
+
+
+class Unfailing(io.TextIOBase):
+    """A text stream whose writes never raise: a full disk under the log must not stop the accepting of mail."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.dropped = 0
+
+    def write(self, text: str) -> int:
+        """Write `text`, or count it as dropped."""
+        try:
+            return self.stream.write(text)
+        except OSError:
+            self.dropped += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, as far as the stream lets us."""
+        with suppress(OSError):
+            self.stream.flush()
 
 
 def configure(settings: Log, *, process: str) -> None:
@@ -27,6 +49,7 @@ def configure(settings: Log, *, process: str) -> None:
         structlog.processors.format_exc_info,
     ]
     colours = sys.stderr.isatty()
+    stream = cast("TextIO", Unfailing(sys.stderr))
     last: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.json_lines
@@ -35,11 +58,11 @@ def configure(settings: Log, *, process: str) -> None:
     structlog.configure(
         processors=[*shared, escape, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

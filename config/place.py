@@ -58,7 +58,7 @@ def _sockets(data: Path, short: Path, account: Account | None) -> Path:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        pass
+        pass  # it is there already: checked below
     else:
         if account:
             account.own(folder)

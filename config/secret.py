@@ -40,7 +40,7 @@ def _make(path: Path) -> bytes:
     try:
         os.link(fresh, path)
     except FileExistsError:
-        pass
+        pass  # another process was first: its key counts
     finally:
         fresh.unlink()
     return bytes.fromhex(path.read_text().strip())

@@ -69,7 +69,9 @@ class OAuth(Section):
 class ImapFolder(Section):
     """A folder that is fetched from."""
 
-    name: str = Field(min_length=1, description="Its name, with the server's own separators: INBOX, Support/Junk.")
+    name: str = Field(
+        pattern=r"^[^\x00-\x1f\x7f]+$", description="Its name, with the server's own separators: INBOX, Support/Junk."
+    )
     junk: bool = Field(False, description="What lies in it was taken for spam: it is kept, and never answered.")
 
 
@@ -87,7 +89,7 @@ class ImapAccount(Section):
     folders: list[ImapFolder] = Field([ImapFolder(name="INBOX")], min_length=1, description="What is fetched from.")
     after: str = Field(
         "keep",
-        pattern=r"^(keep|seen|delete|move:.+)$",
+        pattern=r"^(keep|seen|delete|move:[^\x00-\x1f\x7f]+)$",
         description="What becomes of a mail on the server once it is ours: keep, seen, move:FOLDER or delete.",
     )
     idle: bool = Field(True, description="Let the server tell of new mail at once (RFC 2177), where it can.")

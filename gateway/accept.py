@@ -11,6 +11,7 @@ gathers by itself. A group that fails is tried again row by row, so that one bad
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import re
 from collections import deque
@@ -107,7 +108,7 @@ class Inbox:
         return LeasedCursor(self, name, uuid4().hex)
 
     async def store_together(self, raws: Sequence[RawMessage], also: Also) -> list[Accepted]:
-        """Store all of `raws` and do what `also` does, in one commit. Raises `Busy`, `TooLarge` or what `also` raises."""
+        """Store `raws` and do what `also` does, in one commit. Raises `Busy`, `TooLarge`, or what `also` raises."""
         group = [await self._prepare(raw) for raw in raws]
         try:
             accepted = await self._insert(group, also)
@@ -128,7 +129,7 @@ class Inbox:
             await self.objects.put(body)
         except Exception as error:
             log.error("object_store_failed", error=type(error).__name__)
-            raise Busy("the object store does not take the body") from error
+            raise Busy("the object store does not take the body", full=_disk_full(error)) from error
         return None
 
     async def run(self) -> None:
@@ -137,7 +138,12 @@ class Inbox:
             await self._arrival.wait()
             self._arrival.clear()
             while self._waiting:
-                await self._commit(self._gather())
+                group = self._gather()
+                try:
+                    await self._commit(group)
+                except Exception as error:
+                    log.exception("accept_bug")
+                    self._refuse(group, error)
 
     def _gather(self) -> list[Waiting]:
         group: list[Waiting] = []
@@ -172,7 +178,7 @@ class Inbox:
         log.error("accept_failed", rows=len(group), error=type(error).__name__)
         for waiting in group:
             if not waiting.future.done():
-                waiting.future.set_exception(Busy("the database does not commit"))
+                waiting.future.set_exception(Busy("the database does not commit", full=_disk_full(error)))
 
     async def _insert(self, group: Sequence[Waiting], also: Also | None = None) -> dict[UUID, tuple[int, str, bool]]:
         """One statement, one commit. Each key's item: its id, its body's digest, whether it was there before."""
@@ -230,6 +236,12 @@ def _connection_lost(error: SQLAlchemyError) -> bool:
     return bool(getattr(error, "connection_invalidated", False)) or isinstance(
         getattr(error, "orig", None), OSError | TimeoutError
     )
+
+
+def _disk_full(error: BaseException) -> bool:
+    """Whether room is what lacks: PostgreSQL's class 53 (insufficient resources), or the file system's own word."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", ""))
+    return state == "53100" or getattr(error, "errno", None) == errno.ENOSPC
 
 
 def storable(envelope: Envelope) -> Envelope:

@@ -161,7 +161,7 @@ _FAILURES = [
     text(
         f"""
         SELECT '{table}' AS queue, id, channel, state, attempts, last_error, {at} AS at, trace_id
-        FROM (SELECT * FROM {table} WHERE state = '{state}' ORDER BY id {order} LIMIT 500) AS some
+        FROM (SELECT * FROM {table} WHERE state = '{state}' ORDER BY id {order} LIMIT 500) AS last
         WHERE last_error <> ''
         """
     )

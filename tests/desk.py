@@ -59,7 +59,9 @@ class Desk:
         self.database = connect(settings.database_url)
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
-        office = Office(settings, channels, Rules.load(settings.triage.rules), secret.key(settings))
+        office = Office(
+            settings, channels, Rules.load(settings.triage.rules, settings.triage.languages), secret.key(settings)
+        )
         self.ingest = Ingest(self.database, Objects(settings), reader, office)
         self.others: list[Database] = []
         self.deliver = Deliver(self.database, channels, settings)

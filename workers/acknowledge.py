@@ -28,6 +28,10 @@ DAY = timedelta(hours=24)
 """Of a conversation: how long one acknowledgement serves, and how long we may write after the customer did (A21)."""
 QUIET_HOUR = 20
 """Acknowledgements an hour up to which an account's growth alarms nobody: five times very little is little (A19)."""
+IMPORTED = {
+    "old": "It lay there before Guichet came: it is imported, and nothing is sent because of it.",
+    "again": "It was fetched again after the mail server had numbered its mails anew: nothing is sent because of it.",
+}
 CHANNEL_RULES = frozenset(f"A{row}" for row in range(1, 15))
 
 _MACHINE_NAMES = re.compile(
@@ -114,6 +118,8 @@ def decide(
     """Walk down the table. `own` tells whether an address is one of ours."""
     if not limits.enabled:
         return Decision(send=False, held=False, rule="off", reason="Acknowledgements are switched off in the settings.")
+    if why := envelope.facts.get("import"):
+        return Decision(send=False, held=False, rule="off", reason=IMPORTED.get(why, IMPORTED["old"]))
     case = Case(message, envelope, history, limits, now, own)
     for rule, outcome, condition in TABLE:
         if reason := condition(case):

@@ -46,6 +46,8 @@ class Loop:
                     self._rung = True
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.error("drain_failed", queue=self.queue, error=f"{type(error).__name__}: {error}"[:300])
+        except Exception:
+            log.exception("drain_bug", queue=self.queue)
         finally:
             self._running = False
 

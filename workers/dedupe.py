@@ -20,7 +20,7 @@ def fingerprint(message: InboundMessage, envelope: Envelope, place: int = 0) -> 
         parts = [message.message_id, message.sender.address, message.subject, message.text]
         parts += [attached.sha256 for attached in message.attachments]
     else:
-        parts = [envelope.channel, envelope.external_id, str(place)]
+        parts = [envelope.channel, envelope.facts.get("sha256", envelope.external_id), str(place)]
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big") + encoded)

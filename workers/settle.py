@@ -225,6 +225,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         reply_address=office.channels[channel].reply_address(account, token),
         priority=str(ticket.columns.get("priority", "normal")),
         commitment=ticket.columns.get("commitment_hours"),
+        answer_hours=office.rules.answer_hours,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True

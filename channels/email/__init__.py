@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from channels import Accept, Channel, WayIn
 from channels.email.compose import compose
 from channels.email.explained import explained
+from channels.email.fetched import annotated, refuse_unfetched
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
@@ -37,7 +38,8 @@ class Email(Channel):
         super().__init__(name, settings)
         self.repeatable = not settings.mail.relay.host  # the maildir takes a mail once, however often it is given
         self._way_out: WayOut | None = None
-        self._own = exactly_ours(settings.smtp.recipients)
+        mailboxes = [account.address for account in settings.imap.values()]
+        self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Listen for as long as `app` runs."""
@@ -46,12 +48,20 @@ class Email(Channel):
 
         self.listener = Listener(self.name, self.settings.smtp, accept)
         app.cleanup_ctx.append(self.listener.lifetime)
+        if self.settings.imap:
+            from channels.email.imap import Poller
+
+            app.cleanup_ctx.append(Poller(self.name, self.settings, accept).lifetime)
 
     def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - names and addresses need no words
         """The SMTP listener."""
         smtp = self.settings.smtp
         host = f"[{smtp.host}]" if ":" in smtp.host else smtp.host
-        return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)),)
+        mailboxes = [
+            WayIn("IMAP", account.address, f"{account.host}: {', '.join(folder.name for folder in account.folders)}")
+            for account in self.settings.imap.values()
+        ]
+        return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)), *mailboxes)
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """One message, whatever the bytes are."""
@@ -59,10 +69,12 @@ class Email(Channel):
 
     def explain(self, raw: RawMessage, *, values: bool = True) -> tuple[tuple[InboundMessage, ...], dict[str, object]]:
         """The message of `raw`, and how it was read."""
+        refuse_unfetched(raw.envelope.facts)
         mail = read(raw.body)
         # An envelope that names no recipient is not a transport's: then the Return-Path field has to say it.
         verdict = judge(mail, return_path=raw.envelope.sender if raw.envelope.recipients else None)
         message = inbound(mail, raw.envelope, verdict, own=self._own, hostname=self.settings.smtp.hostname)
+        message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}
 
     def is_ours(self, address: str) -> bool:

@@ -29,16 +29,22 @@ class Wire(imaplib.IMAP4):
 
     literal_bytes: int = CHUNK
     """A longer literal ends the connection."""
-    deadline: float = float("inf")
-    """On the monotonic clock: when the answer under way must be complete."""
+    silence_seconds: float = 60.0
+    """Without a byte for so long, the server counts as gone."""
     received: int = 0
     """Bytes since the last command."""
+    _deadline: float = float("inf")
     _ahead: bytearray
 
     def open(self, *arguments: Any, **named: Any) -> None:
         """Connect."""
         self._ahead = bytearray()
         super().open(*arguments, **named)
+
+    def allow(self, seconds: float) -> None:
+        """The next answer must be complete in so many seconds."""
+        self._deadline = time.monotonic() + seconds
+        self.received = 0
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes: a literal."""
@@ -64,8 +70,10 @@ class Wire(imaplib.IMAP4):
         return taken
 
     def _more(self, most: int) -> None:
-        if time.monotonic() > self.deadline:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
             raise TimeoutError("the answer takes too long")
+        self.sock.settimeout(min(left, self.silence_seconds))
         chunk = self.sock.recv(min(most, 1 << 20))
         if not chunk:
             raise self.abort("the server closed the connection")
@@ -101,7 +109,7 @@ class _Tls(Wire, IMAP4_TLS):
     """With TLS from the start."""
 
 
-class Client(IMAPClient):  # type: ignore[misc] - the library carries no types
+class Client(IMAPClient):
     """The library's client over a `Wire`."""
 
     _imap: Wire
@@ -110,12 +118,13 @@ class Client(IMAPClient):  # type: ignore[misc] - the library carries no types
         super().__init__(
             host, port, ssl=tls is not None, ssl_context=tls, timeout=SocketTimeout(connect_seconds, silence_seconds)
         )
+        self._imap.silence_seconds = silence_seconds
         self._imap.debug = 0  # the library formats every line for its log, wanted or not
 
     def _create_IMAP4(self) -> Wire:  # noqa: N802 - the library's name
         connect_seconds = self._timeout.connect
         if self.ssl:
-            return _Tls(self.host, self.port, self.ssl_context, connect_seconds)
+            return _Tls(self.host, self.port, self.ssl_context, connect_seconds)  # type: ignore[call-arg] # untyped base
         return _Plain(self.host, self.port, connect_seconds)
 
     @property

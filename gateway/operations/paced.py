@@ -54,10 +54,12 @@ class Paced(Generic[T]):
         """The value; where a fetch is due it is started, and waited for up to `wait` seconds."""
         if self._task is None and asyncio.get_running_loop().time() >= self._next_at:
             self._task = asyncio.create_task(self._run())
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=wait)
-            if self._task.done():
-                task, self._task = self._task, None
+        task = self._task
+        if task is not None:
+            await asyncio.wait({task}, timeout=wait)
+            if task.done():
+                if self._task is task:
+                    self._task = None
                 task.result()
         return self.value
 

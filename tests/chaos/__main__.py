@@ -25,7 +25,13 @@ def main() -> int:
     outages = [outage for outage in options.outages.split(",") if outage in OUTAGES]
     console = Console()
     with console.status("starting") as status:
-        report = asyncio.run(run(points, outages, trials=options.trials, seed=options.seed, say=status.update))
+
+        def say(words: str) -> None:
+            status.update(words)
+            if not console.is_terminal:
+                console.print(words, markup=False, highlight=False)
+
+        report = asyncio.run(run(points, outages, trials=options.trials, seed=options.seed, say=say))
     show(console, report)
     return 0 if report.verdict.clean else 1
 

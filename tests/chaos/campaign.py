@@ -70,10 +70,12 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
     """Run every point and outage `trials` times under load, then judge."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="guichet-chaos-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL runs as another account than root's
-        if os.geteuid() == 0:
-            _mount(folder)
+        folder = Path(name) / "disk"
+        folder.mkdir()
+        folder.parent.chmod(0o755)  # PostgreSQL runs as another account than root's
+        mounted = "disk full" in outages and os.geteuid() == 0
+        if mounted:
+            await asyncio.to_thread(_mount, folder)
         site: Site | None = None
         mailbox = Mailbox(folder / "faults", lambda: site.kill("worker") if site else None)
         server = await mailbox.serve()
@@ -84,8 +86,8 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
             GUICHET_MAIL__RELAY__PORT=str(port),
             GUICHET_MAIL__RELAY__SECURITY="none",
         )
-        await asyncio.to_thread(site.__enter__)
         try:
+            await asyncio.to_thread(site.__enter__)
             witness = Witness(site.smtp_port, site.http_port, random.Random(seed))
             stop = asyncio.Event()
             load = asyncio.create_task(witness.load(RATE, stop))
@@ -95,11 +97,14 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
             await load
             await _quiet(site)
             verdict = await judge(witness, mailbox, site.database_url)
+        except BaseException:
+            say("\n".join((folder / "up.log").read_text().splitlines()[-60:]))
+            raise
         finally:
             await asyncio.to_thread(site.__exit__)
             server.close()
-            if os.geteuid() == 0:
-                subprocess.run(["umount", "--lazy", folder], check=True)
+            if mounted:
+                await asyncio.to_thread(_unmount, folder)
     return Report(counts, verdict, time.monotonic() - began)
 
 
@@ -183,7 +188,7 @@ async def _restart_postgres(site: Site) -> None:
 
 
 async def _fill_disk(site: Site) -> None:
-    """Leave no byte free for a while, then give the room back. What is answered yes meanwhile must be there afterwards."""
+    """Leave no byte free for a while, then give the room back. What is answered yes meanwhile must be kept."""
     if os.geteuid() != 0:
         return
     filler = site.var / "filler"
@@ -197,6 +202,10 @@ async def _fill_disk(site: Site) -> None:
 def _mount(folder: Path) -> None:
     options = f"size={DISK_BYTES},mode=755"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "guichet-chaos", folder], check=True)
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 async def _kill_workers(site: Site) -> None:

@@ -35,11 +35,12 @@ function chartOf(box) {
     return {
       width: box.clientWidth, height: box.clientHeight,
       legend: { show: false },
+      padding: [12, 12, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       scales: { y: { range: (_u, _low, high) => [0, Math.max(5, Math.ceil(high * 1.12))] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, values: (_u, times) => times.map((at) => time(at, false)) },
+        { ...axis, grid: { show: false }, space: 70, size: 30, gap: 8, values: (_u, times) => times.map((at) => time(at, false)) },
         { ...axis, size: 46, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5] },
       ],
       series: [
