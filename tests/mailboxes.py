@@ -72,8 +72,7 @@ class Gateway:
             accept=self.inbox,
             login=Login(account, self.settings.var / "imap"),
             max_bytes=self.settings.smtp.max_message_bytes,
-            shortest_pause=how.pop("shortest_pause", 0.01),
-            **how,
+            **{"shortest_pause": 0.01, "lease_seconds": 1.0, **how},
         )
         self.mailboxes.append(mailbox)
         self.tasks.append(asyncio.create_task(mailbox.run()))
