@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=20, help="times that each point is struck")
     parser.add_argument("--points", default=",".join(POINTS), help="crash points, with commas")
     parser.add_argument("--outages", default=",".join(OUTAGES), help="outages, with commas; 'none' for none")
+    parser.add_argument("--minutes", type=float, default=90, help="no new trial begins after so many minutes")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     points = [point for point in options.points.split(",") if point in POINTS]
@@ -31,7 +32,9 @@ def main() -> int:
             if not console.is_terminal:
                 console.print(words, markup=False, highlight=False)
 
-        report = asyncio.run(run(points, outages, trials=options.trials, seed=options.seed, say=say))
+        report = asyncio.run(
+            run(points, outages, trials=options.trials, seed=options.seed, say=say, minutes=options.minutes)
+        )
     show(console, report)
     return 0 if report.verdict.clean else 1
 

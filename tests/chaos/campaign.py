@@ -66,8 +66,10 @@ class Report:
     seconds: float
 
 
-async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, seed: int, say: Progress) -> Report:
-    """Run every point and outage `trials` times under load, then judge."""
+async def run(
+    points: Sequence[str], outages: Sequence[str], *, trials: int, seed: int, say: Progress, minutes: float = 90
+) -> Report:
+    """Run every point and outage `trials` times under load, at most so many `minutes`, then judge."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="guichet-chaos-") as name:
         folder = Path(name) / "disk"
@@ -92,7 +94,7 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
             stop = asyncio.Event()
             load = asyncio.create_task(witness.load(RATE, stop))
             await _first_settled(site)
-            counts = await _trials(site, points, outages, trials, say)
+            counts = await _trials(site, points, outages, trials, say, until=began + 60 * minutes)
             stop.set()
             await load
             await _quiet(site)
@@ -109,10 +111,13 @@ async def run(points: Sequence[str], outages: Sequence[str], *, trials: int, see
 
 
 async def _trials(
-    site: Site, points: Sequence[str], outages: Sequence[str], trials: int, say: Progress
+    site: Site, points: Sequence[str], outages: Sequence[str], trials: int, say: Progress, *, until: float
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
     for trial in range(1, trials + 1):
+        if time.monotonic() > until:
+            say(f"out of time after {trial - 1} trials")
+            break
         for point in points:
             counts[point] = counts.get(point, 0) + await _strike(site, point)
             say(f"trial {trial}/{trials}  {point} {POINTS[point]}")
