@@ -40,7 +40,7 @@ def connect(url: str, *, pool: int = 5, name: str = "guichet") -> Database:
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+asyncpg://" + url.partition("://")[2]
 
-    def engine(synchronous_commit: str, size: int) -> AsyncEngine:
+    def engine(size: int, **parameters: str) -> AsyncEngine:
         return create_async_engine(
             url,
             pool_size=size,
@@ -50,13 +50,17 @@ def connect(url: str, *, pool: int = 5, name: str = "guichet") -> Database:
             json_serializer=to_json,
             json_deserializer=msgspec.json.decode,
             connect_args={
-                "server_settings": {"application_name": name, "synchronous_commit": synchronous_commit, "jit": "off"},
+                "server_settings": {"application_name": name, "jit": "off", **parameters},
                 "command_timeout": 60,
                 "timeout": 10,
             },
         )
 
-    return Database(engine=engine("on", pool), hasty=engine("off", 2))
+    return Database(
+        engine=engine(pool, synchronous_commit="on"),
+        # A claim's plan must not age: made while the table was small, it would read all of it later.
+        hasty=engine(2, synchronous_commit="off", plan_cache_mode="force_custom_plan", enable_seqscan="off"),
+    )
 
 
 async def copy(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -31,7 +31,7 @@ def show_balance(rows: Sequence[Balance], *, json: bool) -> None:
         table.add_row(row.channel, *(str(getattr(row, name)) for name in BALANCE))
     table.add_section()
     table.add_row("all", *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
-    Console().print(table)
+    Console(emoji=False).print(table)
 
 
 def show_tickets(rows: Sequence[TicketLine], *, json: bool) -> None:
@@ -52,7 +52,7 @@ def show_tickets(rows: Sequence[TicketLine], *, json: bool) -> None:
             str(row.messages),
             "yes" if row.acknowledged else "no",
         )
-    Console().print(table)
+    Console(emoji=False).print(table)
 
 
 def show_ticket(whole: TicketWhole, *, json: bool) -> None:
@@ -60,7 +60,7 @@ def show_ticket(whole: TicketWhole, *, json: bool) -> None:
     if json:
         show_json([whole])
         return
-    console = Console()
+    console = Console(emoji=False)
     line = whole.ticket
     console.rule(f"#{line.number} {escape(line.subject)}")
     console.print(f"{line.status}, {line.priority}, {line.category}, {line.language}, from {escape(line.contact)}")

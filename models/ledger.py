@@ -124,24 +124,50 @@ async def claim(connection: AsyncConnection, table: str, *, limit: int, lease: f
     Returns the rows, oldest first.
     """
     await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CLAIM_LOCK[table]})
-    # ANY(ARRAY(…)) and not IN (…): with IN the planner may run the sub-select again and claim far more than the limit.
-    rows = await connection.execute(
-        text(
-            f"""
-            UPDATE {table} SET attempts = attempts + 1, due_at = now() + make_interval(secs => :lease)
-            WHERE id = ANY(ARRAY(
-                SELECT id FROM {table} AS item
-                WHERE state = 'pending' AND due_at <= now() AND NOT EXISTS (
-                    SELECT FROM {table} AS older
-                    WHERE older.lane = item.lane AND older.state = 'pending' AND older.id < item.id
-                      AND older.due_at > now())
-                ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
-            RETURNING *
-            """
-        ),
-        {"limit": limit, "lease": lease},
+    values = {"limit": limit, "lease": lease}
+    rows = (await connection.execute(_CLAIM[table], values)).all()
+    if not rows:
+        # Nothing was due, or all of the oldest wait for an item of their lane: then look behind them.
+        rows = (await connection.execute(_CLAIM_BEHIND[table], values)).all()
+    return sorted(rows, key=lambda row: row.id)
+
+
+# ANY(ARRAY(…)) and not IN (…): with IN the planner may run the sub-select again and claim far more than the limit.
+_CLAIM = {
+    table: text(
+        f"""
+        WITH oldest AS MATERIALIZED (
+            SELECT id, lane FROM {table} WHERE state = 'pending' AND due_at <= now()
+            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ), waiting AS MATERIALIZED (
+            SELECT lane, min(id) AS id FROM {table}
+            WHERE state = 'pending' AND due_at > now() AND lane = ANY(ARRAY(SELECT lane FROM oldest)) GROUP BY lane
+        )
+        UPDATE {table} SET attempts = attempts + 1, due_at = now() + make_interval(secs => :lease)
+        WHERE id = ANY(ARRAY(
+            SELECT oldest.id FROM oldest LEFT JOIN waiting USING (lane)
+            WHERE waiting.id IS NULL OR waiting.id > oldest.id))
+        RETURNING *
+        """
     )
-    return sorted(rows.all(), key=lambda row: row.id)
+    for table in CLAIM_LOCK
+}
+_CLAIM_BEHIND = {
+    table: text(
+        f"""
+        UPDATE {table} SET attempts = attempts + 1, due_at = now() + make_interval(secs => :lease)
+        WHERE id = ANY(ARRAY(
+            SELECT id FROM {table} AS item
+            WHERE state = 'pending' AND due_at <= now() AND NOT EXISTS (
+                SELECT FROM {table} AS older
+                WHERE older.lane = item.lane AND older.state = 'pending' AND older.id < item.id
+                  AND older.due_at > now())
+            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
+        RETURNING *
+        """
+    )
+    for table in CLAIM_LOCK
+}
 
 
 async def complete(connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]) -> int:

@@ -14,9 +14,7 @@ from tests.processes import ROOT
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md"))
 )
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", ".env", "guichet.toml"
-)
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", ".*_cache", ".hypothesis", ".env", "guichet.toml")
 
 
 @cache

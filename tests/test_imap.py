@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 def of(box: Box, **values: Any) -> ImapAccount:
     """Settings of the box."""
-    return account(box.server.port, username=box.user, **values)
+    return account(values.pop("port", box.server.port), username=box.user, **values)
 
 
 def desk_of(settings: Settings, reader: Reader, **accounts: ImapAccount) -> Desk:
@@ -112,18 +113,18 @@ async def test_what_lay_there_before_is_left_alone_unless_it_is_wanted_and_then_
 async def test_a_renumbered_folder_is_fetched_again_and_nothing_doubles(
     settings: Settings, reader: Reader, box: Box
 ) -> None:
-    box.deliver(mail(100), mail(101))
+    box.deliver(mail(100), mail(101), arrived=datetime(2020, 1, 1, tzinfo=UTC))
     no_id = b"From: x@example.com\r\nSubject: no id\r\n\r\nhello\r\n"
     async with desk_of(settings, reader, support=of(box, import_old=False)) as desk:
         await desk.wait(FIRST_LOOK)
         box.deliver(*(mail(number) for number in range(5)), no_id)
         await settled(desk, 6)
         await asyncio.to_thread(box.renumber)
-        await desk.wait("SELECT count(*) = 14 FROM inbox")  # the copies arrived anew, the old ones with them
+        await desk.wait("SELECT count(*) = 12 FROM inbox")  # those of before our time stay where they are
         box.deliver(mail(6))
-        await settled(desk, 15)
+        await settled(desk, 13)
         [balance] = await desk.balance()
-        assert (balance.duplicate, balance.difference, balance.ticket) == (6, 0, 9)
+        assert (balance.duplicate, balance.difference, balance.ticket) == (6, 0, 7)
         acknowledged = {ticket.subject for ticket in await desk.tickets() if ticket.acknowledged}
         assert acknowledged == {*(f"Facture {number}" for number in range(5)), "no id", "Facture 6"}
 
@@ -214,11 +215,9 @@ async def test_a_kill_at_every_crash_point_costs_nothing(
     assert box.uids() == []
 
 
-@pytest.mark.parametrize(
-    ("after", "left", "seen", "moved"), [("keep", 3, 0, 0), ("seen", 3, 3, 0), ("delete", 0, 0, 0)]
-)
+@pytest.mark.parametrize(("after", "left", "seen"), [("keep", 3, 0), ("seen", 3, 3), ("delete", 0, 0)])
 async def test_mails_are_marked_or_deleted_only_as_the_settings_say(
-    gateway: Gateway, box: Box, after: str, left: int, seen: int, moved: int
+    gateway: Gateway, box: Box, after: str, left: int, seen: int
 ) -> None:
     box.deliver(mail(1), mail(2), mail(3))
     gateway.fetch_from(of(box, after=after))

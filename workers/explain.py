@@ -90,7 +90,7 @@ def _show_json(explained: dict[str, object]) -> None:
 
 
 def _show(explained: dict[str, object]) -> None:
-    console = Console()
+    console = Console(emoji=False)
     console.rule(escape(str(explained.pop("path"))))
     for name, value in explained.items():
         if isinstance(value, list):

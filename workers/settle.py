@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -284,26 +285,24 @@ def subject_key(subject: str) -> int:
 
 def scopes_of(draft: Draft, office: Office) -> list[str]:
     """The budgets that an acknowledgement of this message would draw on."""
-    return list(_scopes(draft, office))
-
-
-def _scopes(draft: Draft, office: Office) -> Iterator[str]:
     channel, account = answers_from(draft)
-    _channel, address = acknowledged_address(draft)
-    yield f"account:{channel}:{account}"
-    if "@" in address:
-        yield f"domain:{address.rpartition('@')[2]}"
-    source = _source(draft.item.envelope.remote, office)
+    scopes = [f"account:{channel}:{account}"]
+    domain = acknowledged_address(draft)[1].rpartition("@")[2]
+    if domain:
+        scopes.append(f"domain:{domain}")
+    source = source_of(draft.item.envelope.remote, tuple(office.settings.acknowledge.trusted_sources))
     if source:
-        yield f"source:{source}"
+        scopes.append(f"source:{source}")
+    return scopes
 
 
-def _source(remote: str, office: Office) -> str:
+@lru_cache(maxsize=4096)
+def source_of(remote: str, trusted: tuple[str, ...]) -> str:
     """The network that counts as one source, /24 or /64; '' for our own relays and where there is no address."""
     try:
         address = ip_address(remote)
     except ValueError:
         return ""
-    if any(address in ip_network(network) for network in office.settings.acknowledge.trusted_sources):
+    if any(address in ip_network(network) for network in trusted):
         return ""
     return str(ip_network(f"{remote}/{24 if address.version == 4 else 64}", strict=False))

@@ -14,7 +14,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from config.database import copy
+from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
 from models.ticket import Attachment, Message, Ticket, TicketEvent
@@ -82,15 +82,12 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
     if appended:
         await connection.execute(
             _APPEND,
-            [
-                {
-                    "id": ticket.id,
-                    "status": ticket.status,
-                    "messages": ticket.added_messages,
-                    "participants": ticket.added_participants,
-                }
-                for ticket in appended
-            ],
+            {
+                "ids": [ticket.id for ticket in appended],
+                "statuses": [ticket.status for ticket in appended],
+                "messages": [ticket.added_messages for ticket in appended],
+                "participants": [to_json(ticket.added_participants) for ticket in appended],
+            },
         )
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
     if acknowledged:
@@ -279,10 +276,13 @@ _REGISTER = text(
 )
 _APPEND = text(
     """
-    UPDATE ticket SET status = :status, message_count = message_count + :messages, updated_at = now(),
-        resolved_at = CASE WHEN cast(:status AS text) = 'open' THEN NULL ELSE resolved_at END,
-        participants = participants || cast(:participants AS text[])
-    WHERE id = :id
+    UPDATE ticket SET status = given.status, message_count = message_count + given.messages, updated_at = now(),
+        resolved_at = CASE WHEN given.status = 'open' THEN NULL ELSE resolved_at END,
+        participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb))
+    FROM unnest(
+        cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[])
+    ) AS given (id, status, messages, participants)
+    WHERE ticket.id = given.id
     """
 )
 _ACKNOWLEDGED = text(

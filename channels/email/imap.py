@@ -43,7 +43,7 @@ LONGEST_PAUSE = 300.0
 WINDOW = 10_000
 """UIDs asked for at once; more of them where there are gaps."""
 LISTED_AT_ONCE = 200
-BATCH_MAILS = 50
+BATCH_MAILS = 200
 BATCH_BYTES = 4_000_000
 MOST_CHECKED = 20_000
 WORTH_TELLING = 500
@@ -113,6 +113,7 @@ class Mailbox:
             await self._while_leased(self._look_after(value))
         except Lost:
             self.log.info("imap_lease_lost")
+            await self._line.hang_up()
         except (ChannelError, OSError) as error:
             await self._failed(f"{error}"[:500])
         except Exception as error:

@@ -6,6 +6,7 @@ reason that holds no secret.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
@@ -57,6 +58,7 @@ class Login:
         self.username = account.username or account.address
         self._clock = clock
         self._folder = folder
+        self._turn = asyncio.Lock()
         self._token = ""
         self._ends = 0.0
 
@@ -65,9 +67,10 @@ class Login:
         oauth = self.account.oauth
         if oauth is None:
             return Secret(self.username, password=self.account.password.get_secret_value())
-        if self._clock() >= self._ends:
-            grant = await self._ask(oauth)
-            self._token, self._ends = grant.access_token, self._clock() + grant.expires_in - SPARE_SECONDS
+        async with self._turn:  # all folders of an account log in at once, and one token serves them
+            if self._clock() >= self._ends:
+                grant = await self._ask(oauth)
+                self._token, self._ends = grant.access_token, self._clock() + grant.expires_in - SPARE_SECONDS
         return Secret(self.username, token=self._token)
 
     def forget(self) -> None:

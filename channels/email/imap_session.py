@@ -11,6 +11,7 @@ Nothing here changes anything on the server but `mark_seen`, `move` and `delete`
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ SLOWEST = 10_000
 HEAD_BYTES = 65_536
 LARGER = 1.25
 """By so much a body may exceed the size that was announced for it: some servers only estimate."""
+
+
+_QUOTED = re.compile(r"\[?b'([^']*)'\]?")
 
 
 class Broken(ChannelError):
@@ -280,6 +284,6 @@ def _number(value: object) -> int | None:
 
 
 def _plain(error: BaseException) -> str:
-    """The reason on one short line."""
-    text = " ".join(str(error).split())
+    """The reason on one short line, in the server's words without the library's quotes."""
+    text = _QUOTED.sub(r"\1", " ".join(str(error).split()))
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]

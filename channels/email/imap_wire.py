@@ -29,17 +29,15 @@ class Wire(imaplib.IMAP4):
 
     literal_bytes: int = CHUNK
     """A longer literal ends the connection."""
-    silence_seconds: float = 60.0
-    """Without a byte for so long, the server counts as gone."""
     received: int = 0
     """Bytes since the last command."""
-    _deadline: float = float("inf")
-    _ahead: bytearray
 
-    def open(self, *arguments: Any, **named: Any) -> None:
-        """Connect."""
+    def __init__(self, *arguments: Any, silence_seconds: float) -> None:
+        self.silence_seconds = silence_seconds
+        """Without a byte for so long, the server counts as gone."""
         self._ahead = bytearray()
-        super().open(*arguments, **named)
+        self.allow(2 * silence_seconds)  # for the greeting, which the library waits for when it connects
+        super().__init__(*arguments)
 
     def allow(self, seconds: float) -> None:
         """The next answer must be complete in so many seconds."""
@@ -115,17 +113,17 @@ class Client(IMAPClient):
     _imap: Wire
 
     def __init__(self, host: str, port: int, *, connect_seconds: float, silence_seconds: float, tls: Any) -> None:
+        self._silence_seconds = silence_seconds
         super().__init__(
             host, port, ssl=tls is not None, ssl_context=tls, timeout=SocketTimeout(connect_seconds, silence_seconds)
         )
-        self._imap.silence_seconds = silence_seconds
         self._imap.debug = 0  # the library formats every line for its log, wanted or not
 
     def _create_IMAP4(self) -> Wire:  # noqa: N802 - the library's name
-        connect_seconds = self._timeout.connect
+        silence_seconds, connect_seconds = self._silence_seconds, self._timeout.connect
         if self.ssl:
-            return _Tls(self.host, self.port, self.ssl_context, connect_seconds)  # type: ignore[call-arg] # untyped base
-        return _Plain(self.host, self.port, connect_seconds)
+            return _Tls(self.host, self.port, self.ssl_context, connect_seconds, silence_seconds=silence_seconds)
+        return _Plain(self.host, self.port, connect_seconds, silence_seconds=silence_seconds)
 
     @property
     def wire(self) -> Wire:
