@@ -83,7 +83,7 @@ def ask(question: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
 def up() -> None:
     """Start everything on this machine, and keep it running: engines, gateway, workers."""
     from config import embedded, supervisor
-    from config.child import Child
+    from config.engines.child import Child
 
     settings = settings_or_exit()
     logs.configure(settings.log, process="up")

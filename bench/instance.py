@@ -26,9 +26,9 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from bench.cpu import Meter, family, megabytes_of
-from config import postgres
-from config.child import Child, end, spawn
 from config.embedded import Engines
+from config.engines import postgres
+from config.engines.child import Child, end, spawn
 from config.settings import Settings
 from models.migrations import upgrade
 
@@ -99,8 +99,11 @@ class Instance:
         """Where Valkey is."""
         return self._engines.redis_url
 
-    def workers(self, count: int, queues: str = "inbox") -> None:
-        """Have exactly `count` worker processes, on these queues, warm. Those that run already are kept."""
+    def workers(self, count: int, queues: str = "inbox", *, warm: bool = True) -> None:
+        """Have exactly `count` worker processes, on these queues. Those that run already are kept.
+
+        `warm` waits until they are ready, which they say once they have worked off what they found.
+        """
         self.resume()
         if queues != self._queues:
             self._end_workers()
@@ -110,10 +113,10 @@ class Instance:
             log = self.var / "log" / f"worker-{len(self._workers)}.log"
             log.unlink(missing_ok=True)
             self._workers.append(self._start("workers", "--queues", queues, log=log))
-        for number, process in enumerate(self._workers):
+        for number, process in enumerate(self._workers if warm else ()):
             log = self.var / "log" / f"worker-{number}.log"
             self._until(process, functools.partial(_says, log, "worker_ready"))
-        time.sleep(0.5 if count else 0)  # readers warm up behind worker_ready
+        time.sleep(0.5 if count and warm else 0)  # readers warm up behind worker_ready
 
     def pause(self) -> None:
         """Stop the workers where they are; they cost nothing until `resume`."""

@@ -19,6 +19,9 @@ from bench.instance import Instance
 from bench.report import Figure
 from bench.run import PARTS, Generator, Outcome
 
+STARTING_SECONDS = 10.0
+"""What a worker may take to start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -199,8 +202,8 @@ def deliveries(campaign: Campaign) -> Iterator[Figure]:
     waiting = instance.sql("SELECT count(*) FROM outbox WHERE state = 'pending'")[0][0]
     instance.workers(0)
     before = instance.meter()
-    instance.workers(1, "outbox")
-    _empty(instance, "outbox", seconds=campaign.size.seconds)
+    instance.workers(1, "outbox", warm=False)
+    _empty(instance, "outbox", seconds=STARTING_SECONDS + campaign.size.seconds)
     used = sum(instance.meter().since(before).values())
     row = instance.sql(
         """

@@ -8,7 +8,7 @@ address is set (`DATABASE_URL`, `REDIS_URL`) is somebody else's and is left alon
     var/engines.json    addresses, for commands  var/run/                    the sockets
                         started on their own     var/log/                    the engines' own words
 
-`config.place` tells when data or sockets live elsewhere; `engines.json` then holds where.
+`config.engines.place` tells when data or sockets live elsewhere; `engines.json` then holds where.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from typing import Self
 
 import structlog
 
-from config import place, wheel
-from config.child import Child, end, kill, spawn
-from config.engine import EngineError, last_lines
-from config.folder_lock import AlreadyRunning, FolderLock
-from config.postgres import Postgres, listens
+from config.engines import place, wheel
+from config.engines.child import Child, end, kill, spawn
+from config.engines.engine import EngineError, last_lines
+from config.engines.folder_lock import AlreadyRunning, FolderLock
+from config.engines.postgres import Postgres, listens
+from config.engines.valkey import Valkey
 from config.settings import Settings
-from config.valkey import Valkey
 
 __all__ = ["AlreadyRunning", "EngineError", "Engines", "urls"]
 

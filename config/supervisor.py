@@ -8,9 +8,9 @@ log lines: `child_started`, `child_died`, `child_restarted`, `child_not_started`
        ▲                  │                   │                           one before it serves
        └──── delay ───────┴────── dies ───────┘
 
-When a dead child starts again, and when its end is the end of all, is told in `config.life`: a child that ends with 78
-says that its settings cannot work, and one that errs time after time without ever having been healthy is broken. Then
-everything is stopped, and the reason is the last word.
+When a dead child starts again, and when its end is the end of all, is told in `config.engines.life`: a child that ends
+with 78 says that its settings cannot work, and one that errs time after time without ever having been healthy is
+broken. Then everything is stopped, and the reason is the last word.
 `run.json`: `{"pid", "started", "children": {name: {"pid", "started", "restarts"}}}`; it goes when the run ends.
 """
 
@@ -31,10 +31,10 @@ from typing import NoReturn
 
 import structlog
 
-from config.child import EX_CONFIG, Child, kill, spawn
-from config.engine import EngineError
-from config.life import Life
-from config.wakeup import Wakeup
+from config.engines.child import EX_CONFIG, Child, kill, spawn
+from config.engines.engine import EngineError
+from config.engines.life import Life
+from config.engines.wakeup import Wakeup
 
 __all__ = ["EX_CONFIG", "Child", "Supervisor", "refuse"]
 

@@ -14,7 +14,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from config.engine import EngineError
+from config.engines.engine import EngineError
 from config.supervisor import Child, Supervisor
 
 

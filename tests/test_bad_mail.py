@@ -35,8 +35,8 @@ def header(name: bytes, value: bytes, head: bytes = HEAD) -> bytes:
 
 def plain(kind: bytes, body: bytes, encoding: bytes = b"8bit") -> bytes:
     return (
-        HEAD + b"Subject: body\r\nMIME-Version: 1.0\r\nContent-Type: " + kind + b"\r\nContent-Transfer-Encoding: " + encoding
-        + b"\r\n\r\n" + body + b"\r\n"
+        HEAD + b"Subject: body\r\nMIME-Version: 1.0\r\nContent-Type: " + kind
+        + b"\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body + b"\r\n"
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ CASES = {
     "B13 bad base64": plain(b"text/plain; charset=utf-8", b"@@@ this is ### not base64 ===", b"base64"),
     "B14 unknown transfer encoding": plain(b"text/plain", b"words", b"x-who-knows"),
     "B15 no boundary": plain(b"multipart/mixed", b"--b\r\n\r\nwords\r\n--b--"),
-    "B15 truncated boundary": HEAD + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nwords and then noth',
+    "B15 truncated boundary": HEAD + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nwords and th',
     "B16 headers only": HEAD + b"Subject: nothing\r\n\r\n",
     "B17 no From": header(b"Subject", b"x", NO_FROM),
     "B17 From: <": header(b"From", b"<", NO_FROM),

@@ -20,9 +20,9 @@ import asyncpg
 import pytest
 import redis
 
-from config import leftover, place, postgres, wheel
-from config.account import borrowed
 from config.embedded import POSTGRES, AlreadyRunning, EngineError, Engines, urls
+from config.engines import leftover, place, postgres, wheel
+from config.engines.account import borrowed
 from config.settings import Settings
 from tests.processes import ROOT, alive, clean_environment, reachable_folder, supervised, until
 

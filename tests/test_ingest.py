@@ -132,7 +132,8 @@ async def test_a_bounce_of_our_acknowledgement_is_noted_and_the_address_is_left_
         "--b\r\n\r\nYour mail could not be delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
         "Reporting-MTA: dns; example.com\r\n\r\nFinal-Recipient: rfc822; claire@example.com\r\nAction: failed\r\n"
         "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\r\n\r\n"
-        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{sent.external_id}>\r\nTo: claire@example.com\r\n\r\n--b--\r\n"
+        "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+        f"Message-ID: <{sent.external_id}>\r\nTo: claire@example.com\r\n\r\n--b--\r\n"
     )
     await desk.send(bounce.encode(), sender="")
     await desk.settle()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from config.child import Child, spawn
-from config.life import Life, delay
+from config.engines.child import Child, spawn
+from config.engines.life import Life, delay
 from config.supervisor import EX_CONFIG, Supervisor
 from tests.processes import ROOT, alive, clean_environment, supervised, until
 
@@ -233,7 +233,7 @@ def test_children_are_started_by_the_main_thread_alone() -> None:
 
 def test_without_the_kernels_help_a_watcher_ends_the_program_when_its_parent_is_killed(tmp_path: Path) -> None:
     watched = f"""
-import os, sys, time; from pathlib import Path; from config import parent_death
+import os, sys, time; from pathlib import Path; from config.engines import parent_death
 parent_death.watch(os.getppid(), 9)
 Path({str(tmp_path)!r}, f"pid-{{os.getpid()}}").touch(); time.sleep(600)"""
     parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {watched!r}]); time.sleep(600)"

@@ -68,7 +68,7 @@ def begin(state: State, *, import_old: bool, now: datetime) -> Position:
 
 def resume(position: Position, state: State) -> Position:
     """`position` itself, or the beginning where the folder's numbers have changed."""
-    went_back = False and state.uidnext <= position.uid
+    went_back = state.certain and state.uidnext <= position.uid
     if state.validity == position.validity and not went_back:
         return position
     return Position(validity=state.validity, old=state.uidnext - 1, turn=position.turn + 1, since=position.since)

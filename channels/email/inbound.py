@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from channels.email.compose import LOOP_HEADER
@@ -41,12 +42,12 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
     sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
         sender=sender,
-        subject=_clean(mail.subject),
-        text=_clean(mail.text),
-        reply_text=_clean(new_words(mail.text, html=mail.html)),
-        html=_clean(mail.html),
+        subject=mail.subject,
+        text=mail.text,
+        reply_text=new_words(mail.text, html=mail.html),
+        html=mail.html,
         recipients=recipients,
-        message_id=_clean(mail.message_id),
+        message_id=mail.message_id,
         references=_references(mail),
         reply_token=_first_token(recipients, envelope),
         sent_at=mail.date,
@@ -56,7 +57,7 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
         inert=verdict.inert,
         acknowledge_to=reverse_path if reverse_path != sender.address else "",
         report=verdict.reports[0] if verdict.reports else None,
-        remarks=(*map(_clean, mail.remarks), *_remarks(findings, verdict)),
+        remarks=(*mail.remarks, *_remarks(findings, verdict)),
     )
 
 
@@ -69,7 +70,7 @@ def _sender(mail: Mail, envelope: Envelope) -> Address:
 
 
 def _references(mail: Mail) -> tuple[str, ...]:
-    ids = dict.fromkeys(_clean(reference) for reference in (*mail.references, *mail.in_reply_to))
+    ids = dict.fromkeys((*mail.references, *mail.in_reply_to))
     ids.pop("", None)
     return tuple(ids)[:REFERENCES]
 
@@ -90,7 +91,7 @@ def _findings(
         yield Finding("A3", "it is a mail of ours that came back", machine=True)
     elif any(bare(author.address) in ours for author in mail.senders if author.address):
         yield Finding("A3", "it says to be from an address of ours", machine=True)
-    by_us = re.compile(rf"\bby\s+{re.escape(hostname)}(?![\w.-])", re.IGNORECASE)
+    by_us = _passed_by(hostname)
     if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
         yield Finding("A4", "it has passed here several times", machine=True)
     if doubt := _doubt(mail):
@@ -98,6 +99,12 @@ def _findings(
     named = {bare(recipient.address) for recipient in (*mail.to, *mail.cc)}
     if envelope.recipients and named.isdisjoint(map(bare, envelope.recipients)):
         yield Finding("A14", "our address stands in neither To nor Cc", machine=False)
+
+
+@cache
+def _passed_by(hostname: str) -> re.Pattern[str]:
+    """What a Received field of ours says (RFC 5321 §4.4)."""
+    return re.compile(rf"\bby\s+{re.escape(hostname)}(?![\w.-])", re.IGNORECASE)
 
 
 def _doubt(mail: Mail) -> str:

@@ -59,6 +59,8 @@ class Reading:
                 index += 1
             elif line[0] in _QUOTE_MARKS:
                 index = self._quoted(index, line)
+            elif _is_prose(line) and not (index and self.kinds[index - 1]):
+                index += 1
             else:
                 index = self._unquoted(index, line)
         self._take_back_prose()
@@ -270,6 +272,20 @@ def read(lines: Sequence[str]) -> Reading:
     reading = Reading(lines)
     reading.run()
     return reading
+
+
+def _is_prose(line: str) -> bool:
+    """True for a line without anything that the closer looks go by: most lines, so it is one cheap glance."""
+    return (
+        line[0].isalnum()
+        and line[0] < "\u3000"
+        and line[-1] not in _SUSPICIOUS_ENDS
+        and ":" not in line[:40]
+        and "：" not in line[:40]
+        and "@" not in line[:160]
+        and line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS
+        and line[:12].partition(" ")[0].lower() not in REPLY_PLEASE
+    )
 
 
 def _first_word(line: str) -> str:

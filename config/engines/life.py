@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from datetime import datetime
 
-from config.child import EX_CONFIG, Child
+from config.engines.child import EX_CONFIG, Child
 
 _LONGEST_DELAY = 5.0
 _SHORTEST_RETRY = 0.25

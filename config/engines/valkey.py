@@ -13,9 +13,9 @@ from pathlib import Path
 
 import structlog
 
-from config import leftover
-from config.account import Account, environment
-from config.child import Child
+from config.engines import leftover
+from config.engines.account import Account, environment
+from config.engines.child import Child
 
 SETTINGS = {
     "port": "0",

@@ -13,8 +13,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.account import Account, borrowed, reaches
-from config.engine import EngineError
+from config.engines.account import Account, borrowed, reaches
+from config.engines.engine import EngineError
 
 ROOTS_PLACE = Path("/var/lib/guichet")
 _SOCKET_FOLDER_BYTES = 90  # sockaddr_un holds 107, and the name of the socket follows (unix(7); 103 on macOS)

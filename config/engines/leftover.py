@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from config.engine import EngineError
+from config.engines.engine import EngineError
 
 _SECONDS = 6.0
 _PROC = Path("/proc")

@@ -6,8 +6,8 @@ its parent's and becomes the program (`exec`), so that process ids, exit codes a
     python -I -S parent_death.py PARENT SIGNAL UID:GID|- PROGRAM [ARGUMENT …]
 
 On Linux the kernel does the rest (`prctl(PR_SET_PDEATHSIG)`): it must be asked after the change of account, which
-clears the request, and it watches the *thread* that started us, hence `config.child.spawn` insists on the main one.
-Elsewhere a watcher, which is nobody's child, looks twice a second.
+clears the request, and it watches the *thread* that started us, hence `config.engines.child.spawn` insists on the
+main one. Elsewhere a watcher, which is nobody's child, looks twice a second.
 Fails with 126 or 127, like a shell, when the program cannot be started; the reason stands on standard error.
 Imports nothing of Guichet: it runs before the account changes, with the interpreter alone.
 """

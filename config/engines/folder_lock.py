@@ -12,7 +12,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from config.engine import EngineError
+from config.engines.engine import EngineError
 
 
 class AlreadyRunning(EngineError):

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import parent_death
-from config.account import Account
+from config.engines import parent_death
+from config.engines.account import Account
 
 EX_CONFIG = 78
 """Exit code of a child that says: starting me again will not help (sysexits.h)."""

@@ -16,8 +16,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.account import Account, run
-from config.engine import EngineError
+from config.engines.account import Account, run
+from config.engines.engine import EngineError
 
 SHELF = Path("/var/lib/guichet/engines")
 _NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "__pycache__")

@@ -14,10 +14,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import leftover
-from config.account import Account, environment, run
-from config.child import Child
-from config.engine import EngineError
+from config.engines import leftover
+from config.engines.account import Account, environment, run
+from config.engines.child import Child
+from config.engines.engine import EngineError
 
 SETTINGS = {
     "listen_addresses": "",

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import parent_death
-from config.engine import EngineError
+from config.engines import parent_death
+from config.engines.engine import EngineError
 
 _BORROWED = ("postgres", "nobody")
 
