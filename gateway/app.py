@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator
 
@@ -64,6 +65,8 @@ async def run(settings: Settings, database_url: str, redis_url: str) -> None:
     await runner.setup()
     site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)
     await site.start()
+    gc.freeze()
+    gc.set_threshold(50_000)  # a message in flight is many small values and hardly a circle
     log.info("gateway_ready", address=site.name)
     await stop.wait()
     log.info("gateway_stopping")

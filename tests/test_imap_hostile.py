@@ -64,6 +64,16 @@ async def test_poison_at_any_position_holds_up_no_other_mail(gateway: Gateway, t
         assert [int(row.uid) for row in mine if row.reason] == [position]
 
 
+async def test_a_monstrous_literal_is_refused_before_a_byte_of_it_is_read(
+    gateway: Gateway, server: ScriptedImap
+) -> None:
+    server.troubles[2] = scripted_imap.monstrous
+    gateway.fetch_from(account(server.port))
+    await gateway.wait_for(3)
+    [row] = await gateway.rows("SELECT envelope->'facts'->>'unfetched' AS reason FROM inbox WHERE size = 0")
+    assert "a literal of 10000000000 bytes" in row.reason
+
+
 async def test_a_mail_that_the_server_refuses_is_in_quarantine_and_ours_as_soon_as_it_is_given(
     settings: Settings, reader: Reader, server: ScriptedImap, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     bells = {queue: bell(redis, queue) for queue in QUEUES}
     work = assemble(settings, database_url, queues, bells)
     await work.warm()
+    gc.freeze()
+    gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
     worker = listen(redis, work.loops, loop)
     await asyncio.to_thread(worker.start)
     sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))

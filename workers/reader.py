@@ -24,6 +24,9 @@ from config.settings import Settings
 from models.envelope import RawMessage
 from workers.reading import EXIT_MEMORY, Reading, Task, length
 
+CHUNK = 2**18
+"""Bytes that go into the child's pipe, or come out of it, in one go."""
+
 log = logs.of("reader")
 
 
@@ -57,23 +60,43 @@ class Reader:
         assert child.stdin is not None  # noqa: S101 - it was opened with pipes
         assert child.stdout is not None  # noqa: S101 - likewise
         writing = asyncio.ensure_future(self._send(child.stdin, raws))
+        wanted = len(readings) + len(raws)
+        arrived = bytearray()
         try:
-            for _ in raws:
-                (size,) = length.unpack(await child.stdout.readexactly(length.size))
-                readings.append(self._decode(await child.stdout.readexactly(size)))
-        except asyncio.IncompleteReadError:
-            return await self._bury(child)
+            while len(readings) < wanted:
+                chunk = await child.stdout.read(CHUNK)
+                if not chunk:
+                    return await self._bury(child)
+                arrived += chunk
+                self._take(arrived, readings)
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
         return ""
 
+    def _take(self, arrived: bytearray, readings: list[Reading]) -> None:
+        """Take every whole answer out of `arrived`; what is left begins the next one."""
+        place = 0
+        while len(arrived) - place >= length.size:
+            (size,) = length.unpack_from(arrived, place)
+            end = place + length.size + size
+            if len(arrived) < end:
+                break
+            readings.append(self._decode(bytes(arrived[place + length.size : end])))
+            place = end
+        del arrived[:place]
+
     async def _send(self, pipe: asyncio.StreamWriter, raws: Sequence[RawMessage]) -> None:
         with contextlib.suppress(ConnectionError):  # the child died: the reading side says so
+            waiting = 0
             for raw in raws:
                 frame = self._encode(raw)
                 pipe.write(length.pack(len(frame)) + frame)
-                await pipe.drain()
+                waiting += len(frame)
+                if waiting > CHUNK:
+                    await pipe.drain()
+                    waiting = 0
+            await pipe.drain()
 
     async def _alive(self) -> asyncio.subprocess.Process:
         if self._child is None or self._child.returncode is not None:
@@ -83,7 +106,7 @@ class Reader:
                 "workers.reading",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                limit=2**20,
+                limit=4 * CHUNK,
             )
             assert self._child.stdin is not None  # noqa: S101 - likewise
             task = pickle.dumps(self.task)

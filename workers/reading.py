@@ -8,6 +8,7 @@ runs inside a C function that does not return. The child ends when its input doe
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import resource
@@ -64,6 +65,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor
     decode = msgspec.msgpack.Decoder(RawMessage).decode
     encode = msgspec.msgpack.Encoder().encode
+    gc.freeze()
+    gc.set_threshold(50_000)  # reading makes many small values and hardly a circle: looking for those costs a tenth
     while frame := _frame(source):
         _allow(task.cpu_seconds)
         crash_point("X7")
