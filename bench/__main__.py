@@ -2,7 +2,7 @@
 
     python -m bench [--quick] [--only NAME …] [--docs] [--output PATH]
 
-Exit status 1 where a message was lost, doubled or misplaced; figures below their targets are shown, not punished.
+Exit status 1 where a message was lost, doubled or misplaced, or a measurement failed; figures below their targets are shown, not punished.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from bench.instance import Instance
 from bench.measures import FULL, MEASURES, QUICK, Campaign
@@ -59,6 +60,7 @@ def main() -> int:
     wanted = parser.parse_args()
     console = Console()
     figures: list[Figure] = []
+    failed = False
     with Instance() as instance, Generator(instance) as generator:
         facts = facts_of(str(instance.sql("SHOW server_version")[0][0]))
         campaign = Campaign(instance, generator, QUICK if wanted.quick else FULL)
@@ -66,9 +68,13 @@ def main() -> int:
             if wanted.only and measure.__name__ not in wanted.only:
                 continue
             begun = time.monotonic()
-            for figure in measure(campaign):
-                figures.append(figure)
-                console.print(f"  {figure.meaning}: {figure.value:,.3f} {figure.unit}", highlight=False)
+            try:
+                for figure in measure(campaign):
+                    figures.append(figure)
+                    console.print(f"  {figure.meaning}: {figure.value:,.3f} {figure.unit}", highlight=False)
+            except RuntimeError as error:  # the figures before it are worth keeping
+                failed = True
+                console.print(f"[bold red]{measure.__name__} failed:[/] {escape(str(error)[-2_000:])}")
             console.print(f"[dim]{measure.__name__}: {time.monotonic() - begun:.0f} s[/]")
     figures += [
         *ratios(figures),
@@ -78,7 +84,7 @@ def main() -> int:
     show(figures, console)
     if wanted.docs:
         write_docs(figures, facts, METHOD, datetime.now(UTC))
-    return 1 if campaign.wrong else 0
+    return 1 if failed or campaign.wrong else 0
 
 
 def ratios(figures: list[Figure]) -> list[Figure]:

@@ -21,6 +21,8 @@ from models.envelope import Address, Envelope, InboundMessage
 OWN_PASSES = 3
 """A mail that we passed on so often runs in a circle."""
 REFERENCES = 40
+MASS_MAIL = 100
+"""Recipients from which on nobody expects an answer to each (B4)."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -94,6 +96,8 @@ def _findings(
     by_us = _passed_by(hostname)
     if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
         yield Finding("A4", "it has passed here several times", machine=True)
+    if len(mail.to) + len(mail.cc) >= MASS_MAIL:
+        yield Finding("A6", "A6: it is mass mail, with a hundred recipients or more", machine=False)
     if doubt := _doubt(mail):
         yield Finding("A12", doubt, machine=False)
     named = {bare(recipient.address) for recipient in (*mail.to, *mail.cc)}
