@@ -2,7 +2,8 @@
 
     python -m bench [--quick] [--only NAME …] [--docs] [--output PATH]
 
-Exit status 1 where a message was lost, doubled or misplaced, or a measurement failed; figures below their targets are shown, not punished.
+Exit status 1 where a message was lost, doubled or misplaced, or a measurement failed; figures below their targets are
+shown, not punished.
 """
 
 from __future__ import annotations

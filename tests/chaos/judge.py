@@ -30,6 +30,8 @@ class Verdict:
     unsure: int
     """Acknowledgements that may or may not have arrived when a worker died in the air: not sent again."""
     slowest_seconds: float
+    missing: tuple[str, ...] = ()
+    """Of the lost: id, and the state of the inbox item that holds it, if there is one."""
 
     @property
     def clean(self) -> bool:
@@ -47,6 +49,11 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
         balances = await balance(connection)
         [outbox] = await connection.execute(_OUTBOX)
         slowest = (await connection.execute(_SLOWEST)).scalar_one()
+        names = {name for name, _ticket, _times in stored}
+        absent = [sent.id for sent in witness.sent.values() if sent.accepted and sent.id not in names]
+        missing = [
+            f"{name}: {[tuple(row) for row in await connection.execute(_HELD, {'name': name})]}" for name in absent[:10]
+        ]
     await database.dispose()
     where = {name: ticket_id for name, ticket_id, _times in stored}
     times = {name: count for name, _ticket, count in stored}
@@ -65,6 +72,7 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
         acknowledged_twice=sum(count - 1 for count in mailbox.recipients.values()),
         unsure=outbox.unsure,
         slowest_seconds=float(slowest or 0),
+        missing=tuple(missing),
     )
 
 
@@ -74,6 +82,10 @@ _STORED = text(
         count(*) AS times
     FROM message WHERE direction = 'in' GROUP BY 1
     """
+)
+_HELD = text(
+    "SELECT id, channel, state, outcome, attempts, last_error, due_at - now() AS due FROM inbox"
+    " WHERE position(convert_to(:name, 'UTF8') IN body) > 0"
 )
 _TICKETS = text("SELECT subject, count(*) AS times FROM ticket GROUP BY subject")
 _OUTBOX = text(
