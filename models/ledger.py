@@ -206,6 +206,20 @@ async def defer(connection: AsyncConnection, table: str, item: Claim, *, seconds
     return bool(result.rowcount)
 
 
+async def renew(connection: AsyncConnection, table: str, claims: Sequence[Claim], *, lease: float) -> None:
+    """Hold claimed items for `lease` seconds more. Those that somebody else claimed meanwhile are left alone."""
+    await connection.execute(
+        text(
+            f"""
+            UPDATE {table} AS item SET due_at = now() + make_interval(secs => :lease)
+            FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[])) AS given (id, attempts)
+            WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            """
+        ),
+        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], "lease": lease},
+    )
+
+
 async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: str) -> bool:
     """Move a claimed item into quarantine with its reason. False where the fence held it back."""
     outcome = ", outcome = 'quarantined'" if table == "inbox" else ""

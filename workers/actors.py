@@ -62,7 +62,8 @@ def listen(broker: RedisBroker, loops: dict[str, Loop], events: asyncio.Abstract
 
 def _carry(loop: Loop, events: asyncio.AbstractEventLoop) -> Callable[[], None]:
     def drain() -> None:
-        asyncio.run_coroutine_threadsafe(loop.ring(), events).result()
+        # Not waited for: bells that came meanwhile would each find an empty queue later, one claim after the other.
+        asyncio.run_coroutine_threadsafe(loop.ring(), events)
 
     return drain
 

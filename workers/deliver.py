@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels import Channel, Refused, Unavailable
@@ -34,8 +35,9 @@ ACKNOWLEDGEMENT_SCHEDULE = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 
 AT_ONCE = 16
 """Deliveries in the air at once, in one process."""
 BATCH = 100
-LEASE = 600.0
-"""Longer than the slowest honest delivery (RFC 5321 §4.5.3.2.6 allows ten minutes for the final reply)."""
+RENEWALS = 3
+"""Times in a lease that what is in hand is held anew: an honest delivery may take ten minutes (RFC 5321 §4.5.3.2.6),
+and a dead worker's items must not wait so long."""
 
 log = logs.of("deliver")
 
@@ -49,19 +51,38 @@ class Deliver:
         self.settings = settings
         self.delivered = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._marking = asyncio.Lock()
+        self._starting: list[int] = []
+        self._in_hand: dict[int, Claim] = {}
 
     async def drain(self) -> int:
         """Deliver one batch. Returns how many items were claimed."""
         async with self.database.hasty.begin() as connection:
-            rows = await ledger.claim(connection, "outbox", limit=BATCH, lease=LEASE)
+            rows = await ledger.claim(connection, "outbox", limit=BATCH, lease=self.settings.workers.lease_seconds)
         crash_point("X11")
         lanes: dict[str, list[Any]] = {}
         for row in rows:
             lanes.setdefault(row.lane, []).append(row)
         if lanes:
-            await self._mark_started([row for row in rows if not self._cut_off(row)])
-            await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+            self._in_hand.update((row.id, Claim(row.id, row.attempts)) for row in rows)
+            holding = asyncio.create_task(self._hold())
+            try:
+                await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+            finally:
+                holding.cancel()
+                self._in_hand.clear()
         return len(rows)
+
+    async def _hold(self) -> None:
+        """Renew the lease of what is in hand, as long as this process lives."""
+        lease = self.settings.workers.lease_seconds
+        while True:
+            await asyncio.sleep(lease / RENEWALS)
+            try:
+                async with self.database.hasty.begin() as connection:
+                    await ledger.renew(connection, "outbox", list(self._in_hand.values()), lease=lease)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("lease_not_renewed", error=type(error).__name__)
 
     def _cut_off(self, row: Any) -> bool:
         """Whether an earlier attempt may have reached the customer, and a second one must not."""
@@ -72,11 +93,14 @@ class Deliver:
         channel = self.channels.get(row.channel)
         return row.kind == "acknowledgement" and not (channel and channel.repeatable)
 
-    async def _mark_started(self, rows: Sequence[Any]) -> None:
-        """Commit that bytes may leave from now on."""
-        if rows:
-            async with self.database.engine.begin() as connection:
-                await connection.execute(_STARTED, {"ids": [row.id for row in rows]})
+    async def _mark_started(self, row: Any) -> None:
+        """Commit that its bytes may leave from now on. Whoever waits for this at the same time shares one commit."""
+        self._starting.append(row.id)
+        async with self._marking:
+            if row.id in self._starting:
+                together, self._starting = self._starting, []
+                async with self.database.engine.begin() as connection:
+                    await connection.execute(_STARTED, {"ids": together})
 
     async def _lane(self, rows: Sequence[Any]) -> None:
         """Deliver one recipient's messages, in order."""
@@ -84,6 +108,7 @@ class Deliver:
             for row in rows:
                 with logs.trace(row.trace_id, outbox_id=row.id, ticket_id=row.ticket_id):
                     await self._deliver(row)
+                self._in_hand.pop(row.id, None)
 
     async def _deliver(self, row: Any) -> None:
         claim = Claim(row.id, row.attempts)
@@ -92,6 +117,7 @@ class Deliver:
                 row, claim, "unknown", "an earlier attempt was cut off: it may have arrived, and is not repeated"
             )
             return
+        await self._mark_started(row)
         try:
             receipt = await self._hand_over(row)
         except Refused as reason:

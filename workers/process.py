@@ -38,12 +38,6 @@ class Work:
     reader: Reader
     loops: dict[str, Loop]
 
-    async def warm(self) -> None:
-        """Open connections, prepare statements and start the reader, so that the first message finds all in place."""
-        await self.reader.warm()
-        for loop in self.loops.values():
-            await loop.ring()
-
     async def close(self) -> None:
         """End the reader and close every connection."""
         await self.reader.close()
@@ -85,7 +79,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     redis = broker(redis_url)
     bells = {queue: bell(redis, queue) for queue in QUEUES}
     work = assemble(settings, database_url, queues, bells)
-    await work.warm()
+    await work.reader.warm()
     gc.freeze()
     gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
     worker = listen(redis, work.loops, loop)
