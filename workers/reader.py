@@ -1,8 +1,8 @@
 """Reading in a child process, so that hostile bytes can neither stop a worker nor use up its machine.
 
 Enters: RawMessages. Leaves: for each a `Reading`: the messages it holds, or why it holds none. May fail: nothing; a
-message that kills the child (memory, time, a crash) is the one that has no answer yet when the child is gone, and comes
-back as `killed`. The child (`workers.reading`) is started again and goes on with the next one.
+message that kills the child (memory, time, a crash) is the one that has no answer yet when the child is gone. It is
+given to a second child; when that dies as well, it comes back as `killed`. The child is `workers.reading`.
 """
 
 from __future__ import annotations
@@ -45,13 +45,17 @@ class Reader:
     async def read(self, raws: Sequence[RawMessage]) -> list[Reading]:
         """Read all, in order."""
         readings: list[Reading] = []
+        suspect = -1
         async with self._turn:
-            while len(readings) < len(raws):
-                cause = await self._converse(raws[len(readings) :], readings)
-                if cause:
-                    self.deaths += 1
-                    log.warning("reader_died", cause=cause, trace_id=raws[len(readings)].envelope.trace_id)
+            while (place := len(readings)) < len(raws):
+                cause = await self._converse(raws[place:], readings)
+                if not cause:
+                    continue
+                self.deaths += 1
+                log.warning("reader_died", cause=cause, trace_id=raws[len(readings)].envelope.trace_id)
+                if suspect == len(readings):
                     readings.append(Reading(killed=cause))
+                suspect = len(readings)  # once may be the machine's fault, or an operator's; twice is the message's
         return readings
 
     async def _converse(self, raws: Sequence[RawMessage], readings: list[Reading]) -> str:

@@ -67,15 +67,15 @@ def main() -> None:
     encode = msgspec.msgpack.Encoder().encode
     gc.freeze()
     gc.set_threshold(50_000)  # reading makes many small values and hardly a circle: looking for those costs a tenth
-    while frame := _frame(source):
-        _allow(task.cpu_seconds)
-        crash_point("X7")
-        try:
+    try:
+        while frame := _frame(source):
+            _allow(task.cpu_seconds)
+            crash_point("X7")
             reply = encode(_answer(channels, decode(frame), explain=task.explain))
-        except MemoryError:
-            os._exit(EXIT_MEMORY)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _write_all(1, length.pack(len(reply)) + reply)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _write_all(1, length.pack(len(reply)) + reply)
+    except MemoryError:
+        os._exit(EXIT_MEMORY)
 
 
 def _frame(source: Any) -> bytes:
