@@ -67,10 +67,13 @@ class Deliver:
             self._in_hand.update((row.id, Claim(row.id, row.attempts)) for row in rows)
             holding = asyncio.create_task(self._hold())
             try:
-                await asyncio.gather(*(self._lane(lane) for lane in lanes.values()))
+                ends = await asyncio.gather(*(self._lane(lane) for lane in lanes.values()), return_exceptions=True)
             finally:
                 holding.cancel()
                 self._in_hand.clear()
+            for end in ends:  # only now: while one lane failed, the others were still held
+                if isinstance(end, BaseException):
+                    raise end
         return len(rows)
 
     async def _hold(self) -> None:
@@ -99,8 +102,13 @@ class Deliver:
         async with self._marking:
             if row.id in self._starting:
                 together, self._starting = self._starting, []
-                async with self.database.engine.begin() as connection:
-                    await connection.execute(_STARTED, {"ids": together})
+                try:
+                    async with self.database.engine.begin() as connection:
+                        await connection.execute(_STARTED, {"ids": together})
+                except BaseException:
+                    # The others still wait for their mark: none of them may send without it.
+                    self._starting = [*(other for other in together if other != row.id), *self._starting]
+                    raise
 
     async def _lane(self, rows: Sequence[Any]) -> None:
         """Deliver one recipient's messages, in order."""
