@@ -220,6 +220,20 @@ async def renew(connection: AsyncConnection, table: str, claims: Sequence[Claim]
     )
 
 
+async def release(connection: AsyncConnection, table: str, claims: Sequence[Claim]) -> None:
+    """Give claimed items back as if they had not been claimed: due now, the attempt not counted."""
+    await connection.execute(
+        text(
+            f"""
+            UPDATE {table} AS item SET due_at = now(), attempts = item.attempts - 1
+            FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[])) AS given (id, attempts)
+            WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            """
+        ),
+        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims]},
+    )
+
+
 async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: str) -> bool:
     """Move a claimed item into quarantine with its reason. False where the fence held it back."""
     outcome = ", outcome = 'quarantined'" if table == "inbox" else ""

@@ -222,3 +222,34 @@ async def test_a_thousand_first_messages_in_threes_make_a_thousand_contacts_once
             await connection.execute(text("SELECT count(*) FROM identity WHERE address LIKE 'c%'"))
         ).scalar_one()
     assert contacts == 40
+
+
+async def test_what_was_claimed_ahead_is_given_back_at_the_end_as_if_nothing_had_been(desk: Desk) -> None:
+    desk.settings.workers.batch = 4
+    for n in range(8):
+        await desk.send(letter(f"Mail {n}", Message_ID=f"<m{n}@x>"), sender=f"c{n}@x.example")
+    assert await desk.ingest.drain() == (4, True)
+    await desk.ingest.close()
+    rows = await desk.rows("SELECT state, attempts, due_at <= now() AS due FROM inbox ORDER BY id")
+    assert [(row.state, row.attempts, row.due) for row in rows[4:]] == [("pending", 0, True)] * 4
+    await desk.settle()
+    assert await outcomes(desk) == ["ticket"] * 8
+
+
+async def test_large_mails_are_read_and_settled_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "PORTION_BYTES", 2_500)
+    read = desk.ingest.reader.read
+    portions: list[list[int]] = []
+
+    async def count(raws: list[RawMessage]) -> list[Reading]:
+        portions.append([len(raw.body) for raw in raws])
+        return await read(raws)
+
+    monkeypatch.setattr(desk.ingest.reader, "read", count)
+    for n, size in enumerate((1_000, 1_000, 1_000, 9_000, 100)):
+        await desk.send(letter("x " * (size // 2), Message_ID=f"<m{n}@x>"), sender=f"c{n}@x.example")
+    await desk.settle()
+    assert [len(portion) for portion in portions] == [1, 1, 1, 1, 1] or max(
+        sum(portion) for portion in portions if len(portion) > 1
+    ) <= 2_500
+    assert await outcomes(desk) == ["ticket"] * 5

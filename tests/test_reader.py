@@ -50,7 +50,7 @@ async def test_a_large_message_goes_through_the_pipe_whole(reader: Reader) -> No
 async def test_a_child_killed_from_outside_costs_no_message(reader: Reader) -> None:
     await reader.read([mail(0)])
     assert reader._child is not None
-    os.kill(reader._child.pid, signal.SIGKILL)
+    os.kill(reader._child.process.pid, signal.SIGKILL)
     assert subjects(await reader.read([mail(1), mail(2)])) == ["1", "2"]
 
 

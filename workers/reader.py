@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import pickle
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +29,7 @@ from workers.reading import EXIT_MEMORY, Reading, Task, length
 
 CHUNK = 2**18
 """Bytes that go into the child's pipe, or come out of it, in one go."""
+PIPE_BYTES = 2**20
 
 log = logs.of("reader")
 
@@ -37,7 +41,7 @@ class Reader:
         limits = settings.workers
         self.task = Task(plain(settings), explain, limits.reader_memory_mb << 20, limits.reader_cpu_seconds)
         self.deaths = 0
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._turn = asyncio.Lock()
         self._decode = msgspec.msgpack.Decoder(Reading).decode
         self._encode = msgspec.msgpack.Encoder().encode
@@ -61,14 +65,12 @@ class Reader:
     async def _converse(self, raws: Sequence[RawMessage], readings: list[Reading]) -> str:
         """Send `raws` to the child and append what it answers; '' or, when it died, of what."""
         child = await self._alive()
-        assert child.stdin is not None  # noqa: S101 - it was opened with pipes
-        assert child.stdout is not None  # noqa: S101 - likewise
-        writing = asyncio.ensure_future(self._send(child.stdin, raws))
+        writing = asyncio.ensure_future(self._send(child.source, raws))
         wanted = len(readings) + len(raws)
         arrived = bytearray()
         try:
             while len(readings) < wanted:
-                chunk = await child.stdout.read(CHUNK)
+                chunk = await child.answers.read(CHUNK)
                 if not chunk:
                     return await self._bury(child)
                 arrived += chunk
@@ -102,23 +104,15 @@ class Reader:
                     waiting = 0
             await pipe.drain()
 
-    async def _alive(self) -> asyncio.subprocess.Process:
-        if self._child is None or self._child.returncode is not None:
-            self._child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "workers.reading",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=4 * CHUNK,
-            )
-            assert self._child.stdin is not None  # noqa: S101 - likewise
+    async def _alive(self) -> Child:
+        if self._child is None or self._child.process.returncode is not None:
+            self._child = await Child.start()
             task = pickle.dumps(self.task)
-            self._child.stdin.write(length.pack(len(task)) + task)
+            self._child.source.write(length.pack(len(task)) + task)
         return self._child
 
-    async def _bury(self, child: asyncio.subprocess.Process) -> str:
-        code = await child.wait()
+    async def _bury(self, child: Child) -> str:
+        code = await child.end()
         self._child = None
         if code >= 0:
             return "out of memory" if code == EXIT_MEMORY else f"exit status {code}"
@@ -134,13 +128,59 @@ class Reader:
 
     async def close(self) -> None:
         """End the child: its input ends."""
-        if self._child is not None and self._child.returncode is None:
-            assert self._child.stdin is not None  # noqa: S101 - likewise
-            self._child.stdin.close()
-            try:
-                await asyncio.wait_for(self._child.wait(), 2)
-            except TimeoutError:
-                self._child.kill()
+        if self._child is not None:
+            await self._child.end()
+
+
+@dataclass(slots=True)
+class Child:
+    """A running child and our ends of its two pipes."""
+
+    process: asyncio.subprocess.Process
+    source: asyncio.StreamWriter
+    answers: asyncio.StreamReader
+
+    @classmethod
+    async def start(cls) -> Child:
+        """Start one. The pipes hold as much as the system lets them: it goes on reading while its parent is busy."""
+        loop = asyncio.get_running_loop()
+        theirs, source = os.pipe()
+        answers, their_answers = os.pipe()
+        try:
+            widen(source)
+            widen(answers)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "workers.reading", stdin=theirs, stdout=their_answers
+            )
+        except BaseException:
+            os.close(source)
+            os.close(answers)
+            raise
+        finally:
+            os.close(theirs)
+            os.close(their_answers)
+        reader = asyncio.StreamReader(limit=4 * CHUNK)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(answers, "rb", 0))
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(source, "wb", 0)
+        )
+        return cls(process, asyncio.StreamWriter(transport, protocol, None, loop), reader)
+
+    async def end(self) -> int:
+        """Its exit status, once its input has ended, or, after two seconds, by force."""
+        self.source.close()
+        try:
+            return await asyncio.wait_for(self.process.wait(), 2)
+        except TimeoutError:
+            self.process.kill()
+            return await self.process.wait()
+
+
+def widen(pipe: int) -> None:
+    """Let a pipe hold more than the usual 64 KB, where the system can (Linux: fcntl(2), F_SETPIPE_SZ)."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # more than an ordinary user may have
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def plain(value: Any) -> Any:
