@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import logs
 
-WORKER_TIMEOUT_MS = 10
-"""How often an idle Dramatiq thread looks at Redis: what a lone message waits, at most, for its bell."""
+WORKER_TIMEOUT_MS = 1_000
+"""How often an idle Dramatiq thread looks whether it must stop; how often it looks at Redis, `config.broker` says."""
 
 log = logs.of("actors")
 
