@@ -63,6 +63,7 @@ _KNOWN = re.compile(
 _CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ID = re.compile(r"<([^<>]*)>")
+_ONE_ID = re.compile(r"<[!-;=?-~]+>")
 _MAX_ID = 998
 _BLANKS = (" ", "\t")
 
@@ -135,6 +136,8 @@ def message_ids(value: str) -> list[str]:
 
     Where nothing stands in brackets, words with an @ are taken.
     """
+    if _ONE_ID.fullmatch(value) and len(value) <= _MAX_ID:
+        return [value[1:-1]]
     ids = ["".join(found.split()) for found in _ID.findall(value)] if "<" in value else []
     if not any(ids):
         ids = [word.strip("<>;\"'()") for word in value.replace(",", " ").split() if "@" in word]
