@@ -2,7 +2,7 @@
 
     python -m bench.reading [--mails N] [--rounds N] [--seed N] [--profile STEP]
 
-Enters: the simulated mails of the other measurements. Leaves: a table, each line the least and the median of the rounds.
+Enters: the simulated mails of the other measurements. Leaves: a table, with the least and the median of the rounds.
 The steps run in this process, one after the other over all mails; the lines "child" and "parent" are what the real
 child costs by the kernel's count, its pipes included, and what the process that feeds it pays. Nothing is stored.
 """
@@ -10,7 +10,6 @@ child costs by the kernel's count, its pipes included, and what the process that
 from __future__ import annotations
 
 import argparse
-import asyncio
 import cProfile
 import gc
 import pstats
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -69,7 +69,7 @@ def _accepted(mail: SimulatedMail, number: int) -> RawMessage:
 def steps(raws: Sequence[RawMessage], settings: Settings) -> dict[str, Callable[[], object]]:
     """What the child does with each message, in pieces that can be run over all of them."""
     channels = load(settings)
-    (name, channel), *_ = channels.items()
+    channel = channels["email"]
     decode, encode = msgspec.msgpack.Decoder(RawMessage).decode, msgspec.msgpack.Encoder().encode
     frames = [encode(raw) for raw in raws]
     mails = [read(raw.body) for raw in raws]
@@ -160,13 +160,15 @@ def main() -> None:
             profile(pieces[wanted.profile])
             return
         found = {name: measure(step, wanted.rounds, len(raws)) for name, step in pieces.items()}
-        found["child"], found["parent"] = asyncio.run(measure_child(raws, settings, wanted.rounds))
+        found["child"], found["parent"] = uvloop.run(measure_child(raws, settings, wanted.rounds))
     show(found, statistics.median(len(raw.body) for raw in raws))
 
 
 def show(found: dict[str, list[float]], size: float) -> None:
     """The table."""
-    table = Table("ms of CPU a mail", "least", "median", title=f"median mail {size / 1_000:.1f} KB", title_justify="left")
+    table = Table(
+        "ms of CPU a mail", "least", "median", title=f"median mail {size / 1_000:.1f} KB", title_justify="left"
+    )
     for name, values in found.items():
         table.add_row(name, f"{min(values):.3f}", f"{statistics.median(values):.3f}")
     Console().print(table)

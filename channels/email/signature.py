@@ -132,7 +132,8 @@ def _delimited(lines: Sequence[str], written: Sequence[int]) -> int | None:
             return index
         if line == "--" and _is_plain_card([lines[other] for other in written[rank + 1 :]]):
             return index
-        if line[0] in _RULE_LETTERS and _RULE.match(line) and below and _is_card([lines[other] for other in written[rank + 1 :]]):
+        ruled = below and line[0] in _RULE_LETTERS and _RULE.match(line)
+        if ruled and _is_card([lines[other] for other in written[rank + 1 :]]):
             return index
     return None
 
