@@ -1,8 +1,8 @@
 """Reading in a child process, so that hostile bytes can neither stop a worker nor use up its machine.
 
 Enters: RawMessages. Leaves: for each a `Reading`: the messages it holds, or why it holds none. May fail: nothing; a
-message that kills the child (memory, time, a crash) is the one that has no answer yet when the child is gone. It is
-given to a second child; when that dies as well, it comes back as `killed`. The child is `workers.reading`.
+message that kills the child (memory, time, a crash) is the last one that it had begun. It is given to a second child;
+when that dies as well, it comes back as `killed`. The child is `workers.reading`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ from pydantic import BaseModel, SecretStr
 from config import logs
 from config.settings import Settings
 from models.envelope import RawMessage
-from workers.reading import EXIT_MEMORY, Reading, Task, length
+from workers.reading import CHUNK, EXIT_MEMORY, Reading, Task, length
 
-CHUNK = 2**18
-"""Bytes that go into the child's pipe, or come out of it, in one go."""
 PIPE_BYTES = 2**20
 
 log = logs.of("reader")
@@ -39,7 +37,9 @@ class Reader:
 
     def __init__(self, settings: Settings, *, explain: bool = False) -> None:
         limits = settings.workers
-        self.task = Task(plain(settings), explain, limits.reader_memory_mb << 20, limits.reader_cpu_seconds)
+        self._begun = _Ticks()
+        memory = limits.reader_memory_mb << 20
+        self.task = Task(plain(settings), explain, memory, limits.reader_cpu_seconds, self._begun.entry)
         self.deaths = 0
         self._child: Child | None = None
         self._turn = asyncio.Lock()
@@ -48,65 +48,73 @@ class Reader:
 
     async def read(self, raws: Sequence[RawMessage]) -> list[Reading]:
         """Read all, in order."""
-        readings: list[Reading] = []
+        readings: dict[int, Reading] = {}
         suspect = -1
         async with self._turn:
-            while (place := len(readings)) < len(raws):
-                cause = await self._converse(raws[place:], readings)
+            while waiting := [place for place in range(len(raws)) if place not in readings]:
+                answers: list[Reading] = []
+                cause = await self._converse([raws[place] for place in waiting], answers)
+                readings.update(zip(waiting, answers, strict=False))
                 if not cause:
                     continue
                 self.deaths += 1
-                log.warning("reader_died", cause=cause, trace_id=raws[len(readings)].envelope.trace_id)
-                if suspect == len(readings):
-                    readings.append(Reading(killed=cause))
-                suspect = len(readings)  # once may be the machine's fault, or an operator's; twice is the message's
-        return readings
+                # The one that it had begun, or the next one, where all that it had begun are answered.
+                last = waiting[min(max(self._begun.count(), len(answers) + 1), len(waiting)) - 1]
+                log.warning("reader_died", cause=cause, trace_id=raws[last].envelope.trace_id)
+                if suspect == last and last not in readings:
+                    readings[last] = Reading(killed=cause)
+                suspect = last  # once may be the machine's fault, or an operator's; twice is the message's
+        return [readings[place] for place in range(len(raws))]
 
-    async def _converse(self, raws: Sequence[RawMessage], readings: list[Reading]) -> str:
+    async def _converse(self, raws: Sequence[RawMessage], answers: list[Reading]) -> str:
         """Send `raws` to the child and append what it answers; '' or, when it died, of what."""
         child = await self._alive()
+        self._begun.count()
         writing = asyncio.ensure_future(self._send(child.source, raws))
-        wanted = len(readings) + len(raws)
         arrived = bytearray()
         try:
-            while len(readings) < wanted:
+            while len(answers) < len(raws):
                 chunk = await child.answers.read(CHUNK)
                 if not chunk:
                     return await self._bury(child)
                 arrived += chunk
-                self._take(arrived, readings)
+                self._take(arrived, answers)
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
         return ""
 
-    def _take(self, arrived: bytearray, readings: list[Reading]) -> None:
+    def _take(self, arrived: bytearray, answers: list[Reading]) -> None:
         """Take every whole answer out of `arrived`; what is left begins the next one."""
         place = 0
-        while len(arrived) - place >= length.size:
-            (size,) = length.unpack_from(arrived, place)
-            end = place + length.size + size
-            if len(arrived) < end:
-                break
-            readings.append(self._decode(bytes(arrived[place + length.size : end])))
-            place = end
+        with memoryview(arrived) as whole:
+            while len(whole) - place >= length.size:
+                start = place + length.size
+                end = start + length.unpack_from(whole, place)[0]
+                if len(whole) < end:
+                    break
+                answers.append(self._decode(whole[start:end]))
+                place = end
         del arrived[:place]
 
     async def _send(self, pipe: asyncio.StreamWriter, raws: Sequence[RawMessage]) -> None:
         with contextlib.suppress(ConnectionError):  # the child died: the reading side says so
+            frames: list[bytes] = []
             waiting = 0
             for raw in raws:
                 frame = self._encode(raw)
-                pipe.write(length.pack(len(frame)) + frame)
+                frames += (length.pack(len(frame)), frame)
                 waiting += len(frame)
                 if waiting > CHUNK:
+                    pipe.write(b"".join(frames))
+                    frames, waiting = [], 0
                     await pipe.drain()
-                    waiting = 0
+            pipe.write(b"".join(frames))
             await pipe.drain()
 
     async def _alive(self) -> Child:
         if self._child is None or self._child.process.returncode is not None:
-            self._child = await Child.start()
+            self._child = await Child.start(self._begun.entry)
             task = pickle.dumps(self.task)
             self._child.source.write(length.pack(len(task)) + task)
         return self._child
@@ -130,6 +138,7 @@ class Reader:
         """End the child: its input ends."""
         if self._child is not None:
             await self._child.end()
+        self._begun.close()
 
 
 @dataclass(slots=True)
@@ -141,8 +150,11 @@ class Child:
     answers: asyncio.StreamReader
 
     @classmethod
-    async def start(cls) -> Child:
-        """Start one. The pipes hold as much as the system lets them: it goes on reading while its parent is busy."""
+    async def start(cls, begun: int) -> Child:
+        """Start one that ticks into `begun`.
+
+        The pipes hold as much as the system lets them, so that it goes on reading while its parent is busy.
+        """
         loop = asyncio.get_running_loop()
         theirs, source = os.pipe()
         answers, their_answers = os.pipe()
@@ -150,7 +162,7 @@ class Child:
             widen(source)
             widen(answers)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "workers.reading", stdin=theirs, stdout=their_answers
+                sys.executable, "-m", "workers.reading", stdin=theirs, stdout=their_answers, pass_fds=(begun,)
             )
         except BaseException:
             os.close(source)
@@ -174,6 +186,29 @@ class Child:
         except TimeoutError:
             self.process.kill()
             return await self.process.wait()
+
+
+class _Ticks:
+    """A pipe into which the child writes one byte as it begins a message: it outlives the child, whatever killed it."""
+
+    def __init__(self) -> None:
+        self._exit, self.entry = os.pipe()
+        os.set_blocking(self._exit, False)
+
+    def count(self) -> int:
+        """How many bytes came since this was last asked."""
+        found = 0
+        with contextlib.suppress(BlockingIOError):  # nothing more for now
+            while piece := os.read(self._exit, 2**16):
+                found += len(piece)
+        return found
+
+    def close(self) -> None:
+        """Close both ends. Closing twice does nothing."""
+        if self.entry >= 0:
+            os.close(self._exit)
+            os.close(self.entry)
+            self.entry = -1
 
 
 def widen(pipe: int) -> None:

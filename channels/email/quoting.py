@@ -30,6 +30,7 @@ _LINE = 300
 _QUOTE_MARKS = (">", "\uff1e")
 _SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
 _SUSPICIOUS_STARTS = frozenset("-_=*—–#[(<~")
+_DIGITS = frozenset("0123456789")
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -276,15 +277,21 @@ def read(lines: Sequence[str]) -> Reading:
 
 def _is_prose(line: str) -> bool:
     """True for a line without anything that the closer looks go by: most lines, so it is one cheap glance."""
+    first = line[0]
     return (
-        line[0].isalnum()
-        and line[0] < "\u3000"
+        first.isalnum()
+        and first < "\u3000"
         and line[-1] not in _SUSPICIOUS_ENDS
-        and ":" not in line[:40]
-        and "：" not in line[:40]
         and "@" not in line[:160]
         and line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS
-        and line[:12].partition(" ")[0].lower() not in REPLY_PLEASE
+        and (first in _DIGITS or _opens_as_prose(line))
+    )
+
+
+def _opens_as_prose(line: str) -> bool:
+    """True if neither a label nor 'Please …' opens the line. No such word begins with a digit, as lines of logs do."""
+    return line[:12].partition(" ")[0].lower() not in REPLY_PLEASE and (
+        (":" not in line[:40] and "：" not in line[:40]) or not quote_headers.label(line)
     )
 
 

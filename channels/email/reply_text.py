@@ -60,22 +60,22 @@ def new_words(text: str, *, html: str = "") -> str:
     where all that it does is to end the text sooner.
     """
     if not html:
-        return split(text).new
+        return _new(text)
     text = text if text.strip() else html_text.to_text(html)
-    words = split(text).new
+    words = _new(text)
     if not words:
         return _indented_words(html)
     bare = html_quotes.cut(html)
     if bare == html or _answers_below_marks(text, words):
         return words
-    sooner = split(html_text.to_text(bare)).new
+    sooner = _new(html_text.to_text(bare))
     return sooner if sooner and _begins_with(words, sooner) else words
 
 
 def _answers_below_marks(text: str, words: str) -> bool:
     """True if some of the new `words` of `text` stand below its first line with '>'."""
     mark = f"\n{text}".find("\n>")
-    return mark >= 0 and split(text[:mark]).new != words
+    return mark >= 0 and _new(text[:mark]) != words
 
 
 def _begins_with(text: str, beginning: str) -> bool:
@@ -87,11 +87,21 @@ def _begins_with(text: str, beginning: str) -> bool:
 def _indented_words(html: str) -> str:
     """The words of a mail that consists of indentation: blockquotes that no program made as quotes."""
     plain = html_quotes.without_indentation(html)
-    return split(html_text.to_text(plain)).new if plain != html else ""
+    return _new(html_text.to_text(plain)) if plain != html else ""
 
 
 def split(text: str) -> Split:
     """Tell the new words of a mail's plain text from the quoted ones and from the signature."""
+    lines, kinds, new = _told_apart(text)
+    return Split(new, _gather(lines, _QUOTED_RUN.finditer(kinds)), _gather(lines, _SIGNATURE_RUN.finditer(kinds)))
+
+
+def _new(text: str) -> str:
+    return _told_apart(text)[2]
+
+
+def _told_apart(text: str) -> tuple[list[str], bytearray, str]:
+    """The lines of `text`, the kind of each, and the new words."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
@@ -106,7 +116,7 @@ def split(text: str) -> Split:
     new = _gather(lines, _NEW_RUN.finditer(kinds))
     if not new and reading.passed_on >= 0:
         new = _passed_on(lines[reading.passed_on :])
-    return Split(new, _gather(lines, _QUOTED_RUN.finditer(kinds)), _gather(lines, _SIGNATURE_RUN.finditer(kinds)))
+    return lines, kinds, new
 
 
 def _passed_on(lines: Sequence[str]) -> str:

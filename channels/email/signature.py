@@ -35,6 +35,7 @@ from channels.email.signature_words import (
 _TAIL = 40
 """Lines at the end that are looked at."""
 
+_RULE_LETTERS = frozenset("-_—–―=*~─━")
 _RULE = re.compile(r"[-_—–―=*~─━]{3,}$|[—–―─━]{2,}$|_{2}$")
 _CONTACT = re.compile(
     r"[^\s@]@[^\s@]|https?://|www\.|\+\d|\(?\d{2,4}\)?[ .\-/]\d{2,4}[ .\-/]?\d|(?<!\d)\d{8,12}(?!\d)|[📧📱📞☎✉🌐]"
@@ -131,7 +132,8 @@ def _delimited(lines: Sequence[str], written: Sequence[int]) -> int | None:
             return index
         if line == "--" and _is_plain_card([lines[other] for other in written[rank + 1 :]]):
             return index
-        if _RULE.match(line) and below and _is_card([lines[other] for other in written[rank + 1 :]]):
+        ruled = below and line[0] in _RULE_LETTERS and _RULE.match(line)
+        if ruled and _is_card([lines[other] for other in written[rank + 1 :]]):
             return index
     return None
 
