@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
+from models import blocks
 from models.columns import Moment, document, key, moment, octets, one_of, words
 
 STATES = ("pending", "done", "dead")
@@ -252,6 +253,8 @@ async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: s
 async def replay(connection: AsyncConnection, table: str, ids: Sequence[int]) -> int:
     """Make buried items pending and due again, with a fresh count of attempts. Returns how many there were."""
     outcome = ", outcome = ''" if table == "inbox" else ""
+    if table == "inbox":
+        await blocks.reopen(connection, ids)
     result = await connection.execute(
         text(
             f"""
