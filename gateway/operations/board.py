@@ -1,8 +1,8 @@
 """The board: the figures of one gateway process, fetched at their pace.
 
 Enters: the database and Redis of the process. Leaves: a `Standing`. Nothing fails: an engine that is away is a figure
-too. The quick figures come together in one snapshot, once a second at most; the balance reads all that is not counted for good yet, so it
-has a pace of its own (at most 2 % of the time) and its own age.
+too. The quick figures come together in one snapshot, once a second at most; the balance reads all that is not counted
+for good yet, so it has a pace of its own (at most 2 % of the time) and its own age.
 """
 
 from __future__ import annotations
