@@ -171,8 +171,10 @@ _CLAIM_BEHIND = {
 }
 
 
-async def complete(connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]) -> int:
-    """Mark claimed items done, setting `columns` (one value an item). Returns how many the fence let through."""
+async def complete(
+    connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]
+) -> frozenset[int]:
+    """Mark claimed items done, setting `columns` (one value an item). Returns the ids that the fence let through."""
     assignments = "".join(f", {name} = given.{name}" for name in columns)
     names = "".join(f", {name}" for name in columns)
     arrays = "".join(f", cast(:{name} AS {_ARRAYS[name]})" for name in columns)
@@ -182,11 +184,12 @@ async def complete(connection: AsyncConnection, table: str, claims: Sequence[Cla
             UPDATE {table} AS item SET state = 'done', settled_at = now(), last_error = ''{assignments}
             FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[]){arrays}) AS given (id, attempts{names})
             WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            RETURNING item.id
             """
         ),
         {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], **columns},
     )
-    return int(result.rowcount)
+    return frozenset(result.scalars())
 
 
 _ARRAYS = {"outcome": "text[]", "ticket_id": "bigint[]", "message_id": "bigint[]", "provider_id": "text[]"}
