@@ -28,8 +28,8 @@ _SHORTEST = 4
 _LINE = 300
 """Characters at the end of a line in which a header may stand."""
 _QUOTE_MARKS = (">", "\uff1e")
-_SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
-_SUSPICIOUS_STARTS = frozenset("-_=*—–#[(<~")
+_SUSPICIOUS_ENDS = frozenset(":：-=*_~—–―‐>)")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[(<~")
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -71,9 +71,20 @@ class Reading:
         self._marked.append(index)
         if index and self.kinds[index - 1] == QUOTED:
             return index + 1
-        if quote_headers.is_marked_divider(line) and self._marks_only_header(index) and self._words_above(index):
-            return self._end(index)
+        if self._opens_unmarked(index, line) and self._words_above(index):
+            self._announced = True
+            return self._end(self._rule_above(index))
         return index + 1
+
+    def _opens_unmarked(self, index: int, line: str) -> bool:
+        """True if the '>' lines from `index` on are but the header of a quote that is not marked itself."""
+        if quote_headers.is_marked_divider(line):
+            return self._marks_only_header(index)
+        bare = line.lstrip("> ")
+        if not quote_headers.label(bare) or not self._marks_only_header(index):
+            return False
+        block = [marked.lstrip("> ") for marked in self.lines[index : index + 12] if marked.startswith(_QUOTE_MARKS)]
+        return quote_headers.block_end(block, 0) > 0
 
     def _unquoted(self, index: int, line: str) -> int:
         """Read a line without '>'; returns the index to go on with."""
@@ -113,6 +124,9 @@ class Reading:
             stop = quote_headers.block_end(self.lines, index)
             if stop > index:
                 return self._rule_above(index), stop
+        if line[0].isdigit() and index and (stop := quote_headers.table_end(self.lines, index)) > index:
+            named = self.lines[index - 1] != "" and self.kinds[index - 1] == NEW
+            return self._rule_above(index - named), stop
         if last in _SUSPICIOUS_ENDS or "@" in line[:160] or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS:
             return self._attribution(index)
         return None
@@ -136,6 +150,8 @@ class Reading:
         if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail)):
             return None
         self._examined += 1
+        if tail[-1] not in ":：" and self._ends_below(index):
+            return None
         if tail[-1] not in _SUSPICIOUS_ENDS and not quoted and quote_headers.carries_quote(self.lines[index][:_LINE]):
             return (index, index + 1) if self._words_above(index) else None
         floor = max(0, index - _WRAPPED + 1)
@@ -156,7 +172,7 @@ class Reading:
             line = self.lines[above]
             if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
                 break
-            if quote_headers.opens_attribution(line):
+            if quote_headers.opens_attribution(line) or (above < start and quote_headers.dates_sender(line[-_LINE:])):
                 return self._rule_above(above)
             column = quote_headers.shared_opening(line[:2000])
             if column > 0:
@@ -165,6 +181,11 @@ class Reading:
             if above == start and quote_headers.is_complete(" ".join(self.lines[start : index + 1])):
                 break
         return self._rule_above(start - 1 if self._lacks_name(start) else start)
+
+    def _ends_below(self, index: int) -> bool:
+        """True if the next line ends the attribution that `index` seems to end: '… schrieb' / 'Ann <ann@…>:'."""
+        below = self.lines[index + 1] if index + 1 < len(self.lines) else ""
+        return below.endswith((":", "：")) and "@" in below[-_LINE:] and len(below) < _LINE
 
     def _lacks_name(self, start: int) -> bool:
         """True if an attribution begins with a bare '<address>', and the line above may be the name before it."""
