@@ -51,6 +51,7 @@ _PRONOUN_LAST = re.compile(rf"(?:(?<!\w)(?:{_any_of(PRONOUNS)})\s+|['’])$")
 _SPEAKERS = PRONOUNS - {"on", "il", "as", "as i"}
 """Pronouns that open no attribution in another language; 'je' closes one in Croatian."""
 _WROTE_BY_SPEAKER = re.compile(rf"{_WROTE}\s(?:{_any_of(_SPEAKERS - {'je'})})(?!\w)")
+_SPEAKER = re.compile(rf"\s(?:{_any_of(_SPEAKERS - {'je', 'ja'})})\s")
 _SPEAKER_FIRST = re.compile(rf"(?:{_any_of(_SPEAKERS)})(?!\w)")
 _SENTENCE_SUBJECT = re.compile(rf"\d\S{{0,3}}(?:\s[AP]M)?,?\s(?:{_any_of(DETERMINERS - _IN_DATES)})\s")
 _WROTE_THEN = re.compile(_WROTE + r"\s?:(?=\s)")
@@ -100,6 +101,11 @@ def is_complete(text: str) -> bool:
     return _DATE.search(text) is not None and _TIME.search(text) is not None
 
 
+def is_dated(text: str) -> bool:
+    """True if `text` names a day or a time."""
+    return _DATE.search(text) is not None or _TIME.search(text) is not None
+
+
 def carries_quote(line: str) -> bool:
     """True if `line` is an attribution with the quote behind it: 'On 3 March 2025, Ann <ann@…> wrote: Hello …'."""
     if not opens_attribution(line):
@@ -128,12 +134,16 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
         return False
     bare = text.strip(_DECORATION).casefold()
     body = bare.rstrip(" \u00a0:：*_")
-    colon = len(body) < len(bare) and (":" in bare[len(body) :] or "：" in bare[len(body) :])
+    colon = (
+        len(body) < len(bare)
+        and not body.endswith("<mailto")
+        and (":" in bare[len(body) :] or "：" in bare[len(body) :])
+    )
     date, time = _DATE.search(body) is not None, _TIME.search(body) is not None
     mail = "@" in body and _ADDRESS.search(body) is not None
     opens = opens_attribution(text) or body[:1].isdigit()
     verb = _WROTE_LAST.search(body)
-    if not (quoted or mail) and _is_sentence(text, body):
+    if not (quoted or (mail and "<" in body)) and _is_sentence(text, body):
         return False
     if verb:
         colon = colon or (text.startswith("---") and text.endswith("---"))
@@ -151,8 +161,9 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
         if (mail and (date or time or quoted)) or (date and opens and (time or quoted)):
             return True
         return date and (time or quoted) and _names_writer(text, body, verb)
-    dated = date or time
-    return mail and dated and (quoted or (date and time and _EARLY_DIGIT.match(body) is not None))
+    if quoted:
+        return mail and (date or time)
+    return mail and date and time and _EARLY_DIGIT.match(body) is not None and not _SPEAKER.search(body)
 
 
 def _is_sentence(text: str, body: str) -> bool:
@@ -160,6 +171,7 @@ def _is_sentence(text: str, body: str) -> bool:
     return (
         body.endswith(("said:", "said"))
         or _SPEAKER_FIRST.match(body) is not None
+        or _SPEAKER.search(body) is not None
         or _WROTE_BY_SPEAKER.search(body) is not None
         or _SENTENCE_SUBJECT.search(text) is not None
     )
@@ -181,11 +193,6 @@ def _names_writer(text: str, body: str, verb: re.Match[str]) -> bool:
 _NAME_PARTICLES = frozenset(
     {"de", "du", "la", "le", "von", "van", "der", "den", "di", "da", "dos", "via", "y", "e", "&"}
 )
-
-
-def dates_sender(line: str) -> bool:
-    """True if `line` has a day, a time and an address, and may be all of an attribution but its verb."""
-    return "@" in line and _ADDRESS.search(line) is not None and is_complete(line)
 
 
 def _verb_last(body: str, *, date: bool, time: bool, mail: bool, opens: bool, colon: bool, quoted: bool) -> bool:

@@ -64,6 +64,7 @@ QUOTING = _words(
 
 OPENINGS = (
     "On|Le|Am|El|Il|Em|No dia|Op|W dniu|Dnia|Den|Dne|Dňa|At|In a message dated|In article|Vào|Pada|Στις|Στο|În|Na|Kl|"
+    "maanantai|tiistai|keskiviikko|torstai|perjantai|lauantai|sunnuntai|In data|La data de|Pe|W|"
     "Il giorno|Op datum|Am Datum|Van|Из|В|У|בתאריך|في|Quoting|Zitat von|Citando|ב-|Den"
 )
 """How attribution lines begin, as they are spelt (a date or a weekday with a date is another way)."""

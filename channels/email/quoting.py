@@ -147,7 +147,7 @@ class Reading:
         """The attribution whose last line is at `index`, however its lines were wrapped."""
         quoted = self._quote_follows(index + 1)
         tail = self.lines[index][-_LINE:]
-        if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail)):
+        if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail) or self._begins_above(index, tail)):
             return None
         self._examined += 1
         if tail[-1] not in ":：" and self._ends_below(index):
@@ -160,7 +160,7 @@ class Reading:
                 return None
             joined = " ".join([self.lines[start][-_LINE:], *self.lines[start + 1 : index + 1]])
             if quote_headers.is_attribution(joined, quoted=quoted):
-                return self._opened(start, index), index + 1
+                return self._opened(start, index), index + 1 + self._leaves_colon(index + 1)
         return None
 
     def _opened(self, start: int, index: int) -> int:
@@ -168,24 +168,51 @@ class Reading:
 
         Notes in `shared` where the opening stands behind words of the answer.
         """
+        first = start
+        complete = quote_headers.is_complete(" ".join(self.lines[start : index + 1]))
         for above in range(start, max(-1, index - _WRAPPED), -1):
             line = self.lines[above]
             if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
                 break
-            if quote_headers.opens_attribution(line) or (above < start and quote_headers.dates_sender(line[-_LINE:])):
+            if above < start and self._names_sender(above, index, complete=complete):
+                first = above
+            elif above < start and complete:
+                break
+            if quote_headers.opens_attribution(line):
                 return self._rule_above(above)
             column = quote_headers.shared_opening(line[:2000])
             if column > 0:
                 self.shared[above] = column
                 return above
-            if above == start and quote_headers.is_complete(" ".join(self.lines[start : index + 1])):
-                break
-        return self._rule_above(start - 1 if self._lacks_name(start) else start)
+        return self._rule_above(first - 1 if self._lacks_name(first) else first)
+
+    def _names_sender(self, start: int, stop: int, *, complete: bool) -> bool:
+        """True if the line `start` gives what the attribution below it, up to `stop`, lacks: its sender, its date.
+
+        `complete` says that the date is there already.
+        """
+        line, joined = self.lines[start], " ".join(self.lines[start : stop + 1])
+        if "@" in line and "@" not in joined[len(line) :]:
+            return quote_headers.is_attribution(joined, quoted=True)
+        dated = not complete and quote_headers.is_dated(line[:_LINE])
+        return dated and any(map(str.isdigit, line[:24])) and quote_headers.is_complete(joined[:80])
 
     def _ends_below(self, index: int) -> bool:
         """True if the next line ends the attribution that `index` seems to end: '… schrieb' / 'Ann <ann@…>:'."""
         below = self.lines[index + 1] if index + 1 < len(self.lines) else ""
         return below.endswith((":", "：")) and "@" in below[-_LINE:] and len(below) < _LINE
+
+    def _begins_above(self, index: int, tail: str) -> bool:
+        """True if the line above says who wrote, and `tail` may be the rest: '… <ann@…> wrote on' / '3/3/2025:'."""
+        above = self.lines[index - 1][-_LINE:] if index and len(tail) <= 60 and tail[-1] in ":：" else ""
+        if not above or not ("@" in above or quote_headers.may_say_wrote(above)):
+            return False
+        return tail[-2:-1].isdigit() or tail[-2:-1] == ")" or quote_headers.opens_attribution(above)
+
+    def _leaves_colon(self, index: int) -> bool:
+        """True if the line is but the colon or the dashes of the attribution above it: 'a écrit' / ':'."""
+        line = self.lines[index] if index < len(self.lines) else ""
+        return 0 < len(line) <= 4 and not line.strip(":： >-")
 
     def _lacks_name(self, start: int) -> bool:
         """True if an attribution begins with a bare '<address>', and the line above may be the name before it."""

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from channels.email.signature_words import (
+    ANTIVIRUS,
+    CLEAN,
     DEVICES,
     DISCLAIMERS,
     GET_APP,
@@ -50,7 +52,7 @@ _FOOTER = re.compile(
 _DECORATION = " \t\u00a0*_-–—<>[]()~"
 _OPENINGS = (*SENT_FROM, *GET_APP, *PROGRAM_LINES)
 _UNSPACED = tuple(words for words in _OPENINGS if words[0] >= "\u2e80")
-_FIRST_WORDS = frozenset({words.split()[0] for words in _OPENINGS} | {"outlook", "von", "[https"})
+_FIRST_WORDS = frozenset({words.split()[0] for words in (*_OPENINGS, "virus-free.")} | {"outlook", "von", "[https"})
 """A glance at the first word spares most lines the closer look."""
 
 
@@ -78,6 +80,8 @@ def says_something(lines: Sequence[str]) -> bool:
 
 def is_program_line(line: str) -> bool:
     """True if a mail program added `line` by itself ('Sent from my iPhone')."""
+    if "/" not in line[:1] and any(sign in line[:120] for sign in ANTIVIRUS):
+        return len(line.split()) <= 8
     head = line[:24].lstrip(_DECORATION).casefold().partition(" ")[0]
     if head not in _FIRST_WORDS and not line.endswith(SENT_FROM_LAST) and not head.startswith(_UNSPACED):
         return False
@@ -86,7 +90,7 @@ def is_program_line(line: str) -> bool:
     bare = _LINK.sub("", line).strip(_DECORATION + ".。!").casefold()
     if not bare or len(bare) > 110:
         return False
-    if bare.startswith(PROGRAM_LINES):
+    if bare.startswith(PROGRAM_LINES) or bare in CLEAN:
         return True
     words = bare.split()
     if bare.startswith(GET_APP) or (words[0] == "outlook" and bare.endswith(GET_APP_LAST)):
@@ -113,12 +117,18 @@ def _names_device(rest: str) -> bool:
 
 
 def _legal(lines: Sequence[str], written: Sequence[int]) -> int | None:
-    """Where a paragraph about confidentiality begins that programs of companies put at the end."""
+    """Where a paragraph about confidentiality begins that programs of companies put at the end.
+
+    It stands by itself, or speaks like a lawyer: with two of their words.
+    """
     for rank, index in enumerate(written):
-        if rank and not lines[index - 1] and lines[index][:48].lstrip(_DECORATION).casefold().startswith(DISCLAIMERS):
-            paragraph = " ".join(lines[index : index + 5])[:600].casefold()
-            if len(paragraph) > 60 and any(word in paragraph for word in LEGAL):
-                return index
+        if not rank or not lines[index][:48].lstrip(_DECORATION).casefold().startswith(DISCLAIMERS):
+            continue
+        paragraph = " ".join(lines[index : index + 5])[:600].casefold()
+        above = lines[index - 1]
+        ruled = _RULE.match(above) is not None
+        if len(paragraph) > 40 and sum(word in paragraph for word in LEGAL) > (above != "" and not ruled):
+            return index - ruled
     return None
 
 
@@ -142,6 +152,8 @@ def _is_plain_card(below: Sequence[str]) -> bool:
         return not below
     if any(_FOOTER.search(line[:200]) for line in below):
         return True
+    if len(below) <= 4 and _is_full_name(below[0]):
+        return not any(line.endswith("?") for line in below)
     return len(below[0].split()) <= 6 and below[0][-1] not in ".?!:`" and not any(map(_is_sentence, below))
 
 
@@ -176,7 +188,7 @@ def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
 
 
 def _is_valediction(line: str) -> bool:
-    return len(line) < 60 and line.strip(" \t\u00a0,.!;:*_-–—").casefold() in VALEDICTIONS
+    return len(line) < 60 and line.strip(" \t\u00a0,.!;:*_-–—。").casefold() in VALEDICTIONS
 
 
 def _is_name(line: str) -> bool:
@@ -188,6 +200,12 @@ def _is_name(line: str) -> bool:
         and (bare[0].isupper() or not bare[0].isascii())
         and not any(map(str.isdigit, bare))
     )
+
+
+def _is_full_name(line: str) -> bool:
+    """True for two to four words, each with a capital."""
+    words = line.split(None, 4)
+    return 2 <= len(words) <= 4 and _is_name(line) and all(word[0].isupper() for word in words)
 
 
 def _is_contact(line: str) -> bool:
