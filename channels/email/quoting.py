@@ -119,12 +119,13 @@ class Reading:
             if announced:
                 self._examined += 1
                 return index, self._announced_stop(index + 1)
-        if (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
+        dated = line[0].isdigit()
+        if not dated and (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
             self._examined += 1
             stop = quote_headers.block_end(self.lines, index)
             if stop > index:
                 return self._rule_above(index), stop
-        if line[0].isdigit() and index and (stop := quote_headers.table_end(self.lines, index)) > index:
+        if dated and index and len(line) < 32 and (stop := quote_headers.table_end(self.lines, index)) > index:
             named = self.lines[index - 1] != "" and self.kinds[index - 1] == NEW
             return self._rule_above(index - named), stop
         if last in _SUSPICIOUS_ENDS or "@" in line[:160] or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS:
