@@ -123,7 +123,7 @@ async def measure_child(raws: Sequence[RawMessage], settings: Settings, rounds: 
         for _ in range(rounds):
             gc.collect()
             assert reader._child is not None
-            groups = {"child": [reader._child.pid]}
+            groups = {"child": [reader._child.process.pid]}
             before, begun = Meter.read(groups), time.process_time()
             # Several times, because the kernel's count is in ticks of ten milliseconds.
             for _ in range(REPEATS):
