@@ -164,6 +164,14 @@ class Channel:
         """Whether `address` is one of our own on this channel."""
         return False
 
+    def could_be_ours(self, address: str) -> bool:
+        """Whether `address` may be one of ours, as far as the settings can say."""
+        return self.is_ours(address)
+
+    def mailbox(self, address: str) -> str:
+        """The mailbox that `address` leads to, where several lead to the same one."""
+        return address
+
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""

@@ -126,6 +126,20 @@ class Mail(Section):
     relay: Relay = Relay()
 
 
+class Threading(Section):
+    """Which ticket a message joins. See docs/threading.md."""
+
+    reopen_days: float = Field(
+        30, ge=0, description="What answers a ticket that ended longer ago opens a new one that continues it."
+    )
+    subject_days: float = Field(
+        30, ge=0, description="An answer without usable ids finds a ticket so old by its subject."
+    )
+    require_proof: bool = Field(
+        False, description="Let nobody join whose address is neither proved nor aligned, unless by a seal of ours."
+    )
+
+
 class Acknowledge(Section):
     """Budgets of automatic answers. See docs/acknowledgement.md for the whole table."""
 
@@ -216,6 +230,7 @@ class Settings(BaseSettings):
     imap: dict[str, ImapAccount] = Field({}, description="Mailboxes that mail is fetched from, by a name of yours.")
     mail: Mail = Mail()
     form: Form = Form()
+    threading: Threading = Threading()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()

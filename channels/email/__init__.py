@@ -17,7 +17,7 @@ from channels.email.fetched import annotated, refuse_unfetched
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
-from channels.email.recipients import bare, exactly_ours, reply_address
+from channels.email.recipients import bare, exactly_ours, mailbox, ours, reply_address
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Email(Channel):
         self._way_out: WayOut | None = None
         mailboxes = [account.address for account in settings.imap.values()]
         self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
+        self._ours = ours(settings.smtp.recipients)
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Listen for as long as `app` runs."""
@@ -80,6 +81,14 @@ class Email(Channel):
     def is_ours(self, address: str) -> bool:
         """Whether `address` is one that the settings name exactly: a pattern for any domain says nothing here."""
         return bare(address) in self._own
+
+    def could_be_ours(self, address: str) -> bool:
+        """The same, patterns for any domain included."""
+        return bare(address) in self._own or self._ours(address)
+
+    def mailbox(self, address: str) -> str:
+        """`address` without what its owner may add to it at will."""
+        return mailbox(address)
 
     def reply_address(self, account: str, token: str) -> str:
         """`account` with `token` in its local part."""

@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from channels.email.compose import LOOP_HEADER
+from channels.email.conversation import circle, marks, references
 from channels.email.machine_mail import Verdict
 from channels.email.mail import Mail
 from channels.email.recipients import bare, reply_token
@@ -20,7 +21,6 @@ from models.envelope import Address, Envelope, InboundMessage
 
 OWN_PASSES = 3
 """A mail that we passed on so often runs in a circle."""
-REFERENCES = 40
 MASS_MAIL = 100
 """Recipients from which on nobody expects an answer to each (B4)."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -50,7 +50,9 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
         html=mail.html,
         recipients=recipients,
         message_id=mail.message_id,
-        references=_references(mail),
+        references=references(mail),
+        marks=marks(mail),
+        circle=circle(mail),
         reply_token=_first_token(recipients, envelope),
         sent_at=mail.date,
         attachments=mail.attachments,
@@ -69,12 +71,6 @@ def _sender(mail: Mail, envelope: Envelope) -> Address:
         if author.address:
             return author
     return Address(envelope.sender.lower(), mail.senders[0].name if mail.senders else "")
-
-
-def _references(mail: Mail) -> tuple[str, ...]:
-    ids = dict.fromkeys((*mail.references, *mail.in_reply_to))
-    ids.pop("", None)
-    return tuple(ids)[:REFERENCES]
 
 
 def _first_token(recipients: Iterable[Address], envelope: Envelope) -> str:
