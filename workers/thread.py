@@ -249,8 +249,8 @@ def _relation(case: _Case, ticket: KnownTicket, *, knows_own: bool) -> tuple[str
         return GUEST, "it came over the same mailing list"
     if not knows_own:
         return STRANGER, ""
-    present = writer.addressed.intersection(ticket.participants if writer.desk else (ticket.opener,))
-    if present:
+    present = writer.addressed.intersection(ticket.participants)
+    if present and (writer.desk or ticket.opener in present or len(present) > 1):
         return GUEST, f"it goes to {min(present)} as well, who takes part in that ticket"
     if case.message.proof == "aligned" and same_organisation(writer.label, ticket.opener):
         return GUEST, "its proven sender is of the same organisation as the one who opened that ticket"

@@ -22,6 +22,10 @@ THREAD_INDEX_ROOT = 22
 _LIST_NAMES = ("list-id", "x-mailing-list", "list-post", "mailing-list", "x-beenthere")
 _ANGLED = re.compile(r"<(?:mailto:)?([^<>\s]{1,255})>")
 _BARE = re.compile(r"(?:list\s+)?([^\s<>;]{1,255}@[^\s<>;]{1,255})")
+_CARETAKER = re.compile(
+    r"<?(?:owner-([^\s<>@+=]{1,64})|([^\s<>@+=]{1,64})-(?:bounces?|owner|errors))(?:[+=][^\s<>@]*)?(@[\w.-]+)"
+)
+"""Who gets a list's bounces, where the list itself does not name itself."""
 
 
 def references(mail: Mail) -> tuple[str, ...]:
@@ -55,4 +59,7 @@ def circle(mail: Mail) -> str:
         value = mail.headers.first(name)
         if value and (found := _ANGLED.search(value) or _BARE.search(value)):
             return found[1].lower()
+    for name in ("sender", "errors-to", "return-path"):
+        if found := _CARETAKER.search(mail.headers.first(name).lower()):
+            return f"{found[1] or found[2]}{found[3]}"
     return ""
