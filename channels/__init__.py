@@ -140,10 +140,13 @@ class Channel:
     """Base of all channels. Each hook does nothing by default.
 
     `repeatable` says that delivering the same `OutboundMessage` twice cannot reach the customer twice, so an
-    acknowledgement whose delivery was cut off may safely be delivered again.
+    acknowledgement whose delivery was cut off may safely be delivered again. `inquires` says that `inquire` is to be
+    called, for `patience` seconds at most.
     """
 
     repeatable: bool = False
+    inquires: bool = False
+    patience: float = 0.0
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -155,6 +158,13 @@ class Channel:
     def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - likewise, for channels that have doors
         """Where customers come in, worded in `language`."""
         return ()
+
+    async def inquire(self, raw: RawMessage) -> RawMessage:
+        """Ask outside what `normalise` needs to judge who wrote, and add it as evidence. Called where `inquires`.
+
+        Runs in a worker, before the message is read, and is cut off after `patience` seconds: then there is none.
+        """
+        return raw
 
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""

@@ -126,6 +126,20 @@ class Mail(Section):
     relay: Relay = Relay()
 
 
+class Authenticity(Section):
+    """Who wrote a mail: what our mail server says, else what the DNS says. See docs/authenticity.md."""
+
+    authserv_ids: list[str] = Field(
+        [], description="Names under which your mail server writes Authentication-Results; empty: none is believed."
+    )
+    fields: int = Field(1, ge=1, le=10, description="How many such fields your mail server adds to a mail.")
+    dns: bool = Field(False, description="Where your mail server says nothing: check DKIM, SPF and DMARC ourselves.")
+    nameservers: list[str] = Field([], description="DNS servers, `address` or `address:port`; empty: the system's.")
+    timeout_seconds: float = Field(
+        3, gt=0, le=10, description="A mail waits for the DNS so long, then counts unproved."
+    )
+
+
 class Threading(Section):
     """Which ticket a message joins. See docs/threading.md."""
 
@@ -230,6 +244,7 @@ class Settings(BaseSettings):
     imap: dict[str, ImapAccount] = Field({}, description="Mailboxes that mail is fetched from, by a name of yours.")
     mail: Mail = Mail()
     form: Form = Form()
+    authenticity: Authenticity = Authenticity()
     threading: Threading = Threading()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()

@@ -66,9 +66,9 @@ def show_ticket(whole: TicketWhole, *, json: bool) -> None:
     console.print(f"{line.status}, {line.priority}, {line.category}, {line.language}, from {escape(line.contact)}")
     for message in whole.messages:
         arrow = {"in": "←", "out": "→"}.get(message.direction, "·")
-        console.print(
-            f"\n[bold]{arrow} {escape(message.sender)}[/] {message.created_at:%Y-%m-%d %H:%M:%S} {message.delivery}"
-        )
+        known = f" ({message.proof})" if message.direction == "in" else ""
+        when = f"{message.created_at:%Y-%m-%d %H:%M:%S}"
+        console.print(f"\n[bold]{arrow} {escape(message.sender)}[/]{known} {when} {message.delivery}")
         console.print(escape(message.reply_text.strip()))
         for name in message.attachments:
             console.print(f"  file: {escape(name)}")

@@ -46,6 +46,8 @@ class RawMessage(msgspec.Struct, frozen=True):
 
     envelope: Envelope
     body: bytes
+    evidence: dict[str, tuple[str, ...]] = {}
+    """What was asked outside about its sender before it was read; the channel's own business. Never stored."""
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -10,9 +10,9 @@ import base64
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
-from datetime import UTC, datetime, timedelta
 
 DESK = "support@example.org"
 FIRST = ("Claire", "Paul", "Nadia", "Jürgen", "Ana", "Tom", "Inès", "Luca", "Zoé", "Marek", "Femke", "Olu")

@@ -211,6 +211,8 @@ def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
         if draft.proof != "failed":
             ticket.invite(writer.label)
         return
+    if writer.label in ticket.guests:
+        return  # who may add to it is not thereby one who takes part
     if not ticket.new and draft.proof not in ("proved", "aligned"):
         ticket.admit([writer.label] if writer.label else [])
         return

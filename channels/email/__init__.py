@@ -10,7 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from channels import Accept, Channel, WayIn
+from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
 from channels.email.fetched import annotated, refuse_unfetched
@@ -23,6 +26,7 @@ from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from channels.email.authenticity.names import Names
     from channels.email.sender import WayOut
     from channels.email.smtp_listener import Listener
     from config.settings import Settings
@@ -33,10 +37,13 @@ class Email(Channel):
 
     listener: Listener
     """The listening socket, once mounted."""
+    names: Names | None = None
+    """Who is asked about senders, once somebody was."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name, settings)
         self.repeatable = not settings.mail.relay.host  # the maildir takes a mail once, however often it is given
+        self.inquires, self.patience = settings.authenticity.dns, settings.authenticity.timeout_seconds
         self._way_out: WayOut | None = None
         mailboxes = [account.address for account in settings.imap.values()]
         self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
@@ -64,6 +71,17 @@ class Email(Channel):
         ]
         return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)), *mailboxes)
 
+    async def inquire(self, raw: RawMessage) -> RawMessage:
+        """Ask the DNS about the author."""
+        from channels.email.authenticity.inquiry import inquire
+        from channels.email.authenticity.names import Resolver
+
+        settings = self.settings.authenticity
+        if self.names is None:
+            self.names = Resolver(settings.nameservers, settings.timeout_seconds)
+        evidence = await inquire(raw, self.names, settings, self.settings.acknowledge.trusted_sources)
+        return msgspec.structs.replace(raw, evidence=evidence)
+
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """One message, whatever the bytes are."""
         return self.explain(raw, values=False)[0]
@@ -74,7 +92,10 @@ class Email(Channel):
         mail = read(raw.body)
         # An envelope that names no recipient is not a transport's: then the Return-Path field has to say it.
         verdict = judge(mail, return_path=raw.envelope.sender if raw.envelope.recipients else None)
-        message = inbound(mail, raw.envelope, verdict, own=self._own, hostname=self.settings.smtp.hostname)
+        author = judge_author(mail, raw, self.settings.authenticity, self.settings.acknowledge.trusted_sources)
+        message = inbound(
+            mail, raw.envelope, verdict, author=author, own=self._own, hostname=self.settings.smtp.hostname
+        )
         message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}
 
