@@ -84,9 +84,8 @@ async def test_a_copied_spy_gains_nothing_by_a_forged_sender(desk: Desk) -> None
     found = await tickets_of(desk)
     assert (found["b@x"], found["c@x"]) == (1, 2)
     await desk.dispatch()
-    assert all(
-        b"Delivered-To: spy@evil.test" not in mail or b"[#2]" in mail or b"2" in mail for mail in desk.outgoing()
-    )
+    to_spy = [mail for mail in desk.outgoing() if b"Delivered-To: spy@evil.test" in mail]
+    assert not any(b"claire" in mail or b"Facture" in mail for mail in to_spy)
 
 
 async def test_guessing_numbers_and_ids_opens_tickets_of_ones_own(desk: Desk) -> None:  # T2: spraying
@@ -180,6 +179,6 @@ def test_a_mailing_list_is_named_by_whatever_names_it(head: str, name: str) -> N
     assert circle(read(f"{head}{REST}\nx".encode())) == name
 
 
-@pytest.mark.parametrize("value", ["", "AQ==", "no base64 at all!", "A" * 5000 + "!", "\u00e9" * 40])
+@pytest.mark.parametrize("value", ["", "AQ==", "no base64 at all!", "!" + "A" * 50, "\u00e9" * 40])
 def test_a_mark_that_cannot_be_read_is_none(value: str) -> None:
     assert marks(read(f"Thread-Index: {value}\n{REST}\nx".encode())) == ()
