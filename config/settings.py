@@ -123,6 +123,9 @@ class Mail(Section):
 
     sender_name: str = Field("Support", description="Name beside our address in From.")
     domain: str = Field("", description="Domain of our Message-IDs; empty: the domain of the sending account.")
+    forwarders: list[str] = Field(
+        [], description="Addresses of your own people (`*` allowed): what they forward to us counts for its author."
+    )
     relay: Relay = Relay()
 
 

@@ -114,6 +114,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     'failed': it is somebody else."""
     proof_reason: str = ""
     """What shows it, in words; '' where nothing does."""
+    hearsay: bool = False
+    """True where somebody else told us the sender's address: it may be anybody's."""
     machine: str = ""
     """Why nobody sits at the other end, in words, with the rule that says so; '' for a person."""
     machine_rule: str = ""

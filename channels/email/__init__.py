@@ -17,6 +17,7 @@ from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
 from channels.email.fetched import annotated, refuse_unfetched
+from channels.email.forwarded import unwrapped
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
@@ -48,6 +49,7 @@ class Email(Channel):
         mailboxes = [account.address for account in settings.imap.values()]
         self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
         self._ours = ours(settings.smtp.recipients)
+        self._may_forward = ours(settings.mail.forwarders)
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Listen for as long as `app` runs."""
@@ -96,6 +98,8 @@ class Email(Channel):
         message = inbound(
             mail, raw.envelope, verdict, author=author, own=self._own, hostname=self.settings.smtp.hostname
         )
+        if self._may_forward(message.sender.address):
+            message = unwrapped(message, mail)
         message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}
 
