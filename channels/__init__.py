@@ -96,8 +96,8 @@ class Cursor(Protocol):
         """Those of `keys` (channel, account, external id) that were never accepted."""
         ...
 
-    async def succeed(self, *, backlog: int) -> None:
-        """Note for people: a look went well, and so many messages are still to be fetched."""
+    async def succeed(self, *, backlog: int, complaint: str = "") -> None:
+        """Note for people: a look went well, so many messages are still to be fetched, and what could not be done."""
         ...
 
     async def fail(self, error: str) -> None:

@@ -57,13 +57,15 @@ class Smtp(Section):
 
 
 class OAuth(Section):
-    """A mailbox that wants tokens instead of a password: Google, Microsoft 365 (RFC 6749 §6)."""
+    """An account that wants tokens instead of a password: Google, Microsoft 365 (RFC 6749)."""
 
     token_url: str = Field(description="Where tokens are had: https://oauth2.googleapis.com/token, for one.")
     client_id: str = Field(description="The application that was registered with the provider.")
     client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public application.")
-    refresh_token: SecretStr = Field(description="What the mailbox's owner granted the application.")
-    scope: str = Field("", description="Microsoft 365: https://outlook.office.com/IMAP.AccessAsUser.All offline_access")
+    refresh_token: SecretStr = Field(
+        SecretStr(""), description="What the owner granted the application; empty: it asks by its own secret (§4.4)."
+    )
+    scope: str = Field("", description="What is asked for; docs/imap.md and docs/sending.md name the usual ones.")
 
 
 class ImapFolder(Section):
@@ -110,11 +112,16 @@ class ImapAccount(Section):
 class Relay(Section):
     """How mail leaves. Without a host it goes into the maildir `var/outgoing`."""
 
+    accounts: list[str] = Field(
+        [], description="Of a relay in mail.relays: our addresses whose mail goes out by it (`*` allowed)."
+    )
     host: str = Field("", description="Mail relay; empty: deliver into the local maildir.")
     port: Port = Field(587, description="Port of the relay.")
     username: str = Field("", description="Name to log in with; empty: no login.")
-    password: SecretStr = Field(SecretStr(""), description="Password to log in with.")
+    password: SecretStr = Field(SecretStr(""), description="Password to log in with; not used with oauth.")
+    oauth: OAuth | None = Field(None, description="Log in by XOAUTH2.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
+    tls_ca: Path | None = Field(None, description="PEM file of the authority to trust; empty: the system's.")
     timeout_seconds: float = Field(60, gt=0, description="Bound on connecting and on each reply but the last.")
 
 
@@ -127,6 +134,7 @@ class Mail(Section):
         [], description="Addresses of your own people (`*` allowed): what they forward to us counts for its author."
     )
     relay: Relay = Relay()
+    relays: dict[str, Relay] = Field({}, description="Relays of single accounts, by a name of yours.")
 
 
 class Authenticity(Section):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from channels.email.authenticity.names import Names
     from channels.email.sender import WayOut
     from channels.email.smtp_listener import Listener
-    from config.settings import Settings
+    from config.settings import Relay, Settings
 
 
 class Email(Channel):
@@ -43,9 +43,10 @@ class Email(Channel):
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name, settings)
-        self.repeatable = not settings.mail.relay.host  # the maildir takes a mail once, however often it is given
+        relays = (settings.mail.relay, *settings.mail.relays.values())
+        self.repeatable = not any(relay.host for relay in relays)  # a maildir takes a mail once, however often given
         self.inquires, self.patience = settings.authenticity.dns, settings.authenticity.timeout_seconds
-        self._way_out: WayOut | None = None
+        self._ways_out: dict[str, WayOut] = {}
         mailboxes = [account.address for account in settings.imap.values()]
         self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
         self._ours = ours(settings.smtp.recipients)
@@ -122,12 +123,19 @@ class Email(Channel):
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""
         letter = compose(outbound, sender_name=self.settings.mail.sender_name, now=datetime.now(UTC))
-        if self._way_out is None:
-            self._way_out = self._find_way_out()
-        return await self._way_out.send(letter)
+        return await self._way_out(outbound.account).send(letter)
 
-    def _find_way_out(self) -> WayOut:
-        from channels.email.sender import Maildir, Relay
+    def _way_out(self, account: str) -> WayOut:
+        """The relay of `account`, else the relay of all, else the maildir; each is made once."""
+        mail = self.settings.mail
+        name = next((name for name, relay in mail.relays.items() if ours(relay.accounts)(account)), "")
+        if name not in self._ways_out:
+            self._ways_out[name] = self._open(mail.relays.get(name, mail.relay))
+        return self._ways_out[name]
 
-        relay = self.settings.mail.relay
-        return Relay(relay, self.settings.smtp.hostname) if relay.host else Maildir(self.settings.var / "outgoing")
+    def _open(self, relay: Relay) -> WayOut:
+        from channels.email import sender
+
+        if not relay.host:
+            return sender.Maildir(self.settings.var / "outgoing")
+        return sender.Relay(relay, self.settings.smtp.hostname, self.settings.var / "tokens")
