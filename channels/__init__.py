@@ -39,7 +39,14 @@ class Malformed(ChannelError):
 
 
 class Refused(ChannelError):
-    """The provider said no for good. The text is the provider's reason, shown to the agent."""
+    """The provider said no for good. The text is the provider's reason, shown to the agent.
+
+    `gone`: the address does not exist, so nothing automatic should be sent there for a while.
+    """
+
+    def __init__(self, reason: str, *, gone: bool = False) -> None:
+        super().__init__(reason)
+        self.gone = gone
 
 
 class Unavailable(ChannelError):

@@ -144,6 +144,8 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str = ""
     message_id: str = ""
     """Our Message-ID or the provider's id, '' where the report does not name it."""
+    complaint: bool = False
+    """True where the recipient called it abuse: they must get nothing automatic any more."""
     status: str = ""
     """Enhanced status code (RFC 3463) or the provider's error code."""
     reason: str = ""

@@ -2,7 +2,7 @@
 
 status   open → in_progress ⇄ waiting → resolved → closed        (a follow-up reopens)
 message  in | out | note | machine
-delivery (out only)  queued → (delayed →) sent → delivered → read, or failed; never backwards
+delivery (out only)  queued → delayed → sent → delayed → delivered → read, or failed; each may be left out
 proof    how the sender is known: proved by a seal of ours, aligned (DMARC), unproved, or failed: somebody else
 """
 

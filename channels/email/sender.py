@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
     SMTPException,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPServerDisconnected,
 )
@@ -37,6 +39,8 @@ IDLE_SECONDS = 20.0
 """How long a connection without work is kept."""
 SEEN_FLAGS = ("", ":2,", ":2,S")
 """How a mail is renamed when a reader moves it from new to cur."""
+_GONE = re.compile(r"5\.(?:1\.(?:1|2|3|6|10)|2\.1)\b")
+"""Enhanced codes for an address that does not exist, or is no longer served (RFC 3463 §3.2 f., RFC 7505 §4.2)."""
 LOCKED_OUT = frozenset({530, 534, 535, 538})
 """The relay wants another login: a mistake in our settings, not a fault of the mail (RFC 4954 §6)."""
 
@@ -211,7 +215,8 @@ def _reason(error: Exception) -> str:
 
 def _worded(error: SMTPResponseException) -> Refused | Unavailable:
     if error.code >= 500 and error.code not in LOCKED_OUT:
-        return Refused(_reason(error))
+        gone = isinstance(error, SMTPRecipientRefused) and _GONE.match(error.message) is not None
+        return Refused(_reason(error), gone=gone)
     return Unavailable(f"the mail relay said: {_reason(error)}")
 
 
