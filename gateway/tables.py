@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.balance import Balance
+from models.cursor import Standing as Place
 from models.listing import TicketLine, TicketWhole
 
 BALANCE = ("received", "ticket", "appended", "duplicate", "machine", "quarantined", "pending", "difference")
@@ -31,6 +32,24 @@ def show_balance(rows: Sequence[Balance], *, json: bool) -> None:
         table.add_row(row.channel, *(str(getattr(row, name)) for name in BALANCE))
     table.add_section()
     table.add_row("all", *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
+    Console(emoji=False).print(table)
+
+
+def show_places(rows: Sequence[Place], *, json: bool) -> None:
+    """One line a place that is fetched from."""
+    if json:
+        show_json(rows)
+        return
+    table = Table("place", "held", "last look, s ago", "backlog", "missing", "last error")
+    for row in rows:
+        table.add_row(
+            escape(row.name),
+            "yes" if row.held else "no",
+            "never" if row.success_age is None else f"{row.success_age:.0f}",
+            str(row.backlog),
+            "-" if row.drift is None else str(row.drift),
+            escape(row.last_error),
+        )
     Console(emoji=False).print(table)
 
 
