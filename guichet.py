@@ -221,6 +221,17 @@ def balance(
 
 
 @app.command()
+def fetching(json: Json = False) -> None:
+    """Show how fetching from mailboxes fares. Exit status 1 where one fails, or where mails are missing here."""
+    from gateway import tables
+    from models.cursor import standings
+
+    rows = ask(standings)
+    tables.show_places(rows, json=json)
+    sys.exit(1 if any(row.last_error or row.drift for row in rows) else 0)
+
+
+@app.command()
 def tickets(
     number: Annotated[int | None, typer.Argument(help="Show this ticket whole.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many, the newest first; 0 for all.")] = 0,

@@ -1,8 +1,9 @@
 """Deliver: drain the outbox. Claim what is due, hand it to its channel, note what became of it.
 
 handed over        → done, message sent
-Unavailable        → due again after the schedule's next step, until the schedule ends; then dead, message failed
-Refused            → dead, message failed, with the provider's reason
+Unavailable        → due again after the schedule's next step, until the schedule ends; then dead, message failed.
+                     What will not be there within 15 minutes is shown as delayed
+Refused            → dead, message failed, with the provider's reason; an address that does not exist is blocked
 cut off in the air → replies go out again with the same Message-ID; acknowledgements do not (at most once), except on
                      channels where a repeated delivery changes nothing
 """
@@ -17,7 +18,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels import Channel, Refused, Unavailable
 from config import logs
@@ -27,6 +27,7 @@ from config.settings import Settings
 from models import ledger
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
+from workers import reports
 from workers.together import Together
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -117,9 +118,8 @@ class Deliver:
         async with self.database.engine.begin() as connection:
             claims, providers = [done.claim for done in sent], [done.receipt.provider_id for done in sent]
             through = await ledger.complete(connection, "outbox", claims, provider_id=providers)
-            noted = [done for done in sent if done.claim.id in through and done.message_id is not None]
-            ids, details = [done.message_id for done in noted], [done.receipt.detail[:500] for done in noted]
-            await connection.execute(_NOTE, {"ids": ids, "details": details, "state": "sent"})
+            noted = [(done.message_id, done.receipt.detail) for done in sent if done.claim.id in through]
+            await reports.sent(connection, noted)
 
     async def _lane(self, rows: Sequence[Any]) -> None:
         """Deliver one recipient's messages, in order."""
@@ -140,7 +140,7 @@ class Deliver:
         try:
             receipt = await self._hand_over(row)
         except Refused as reason:
-            await self._end(row, claim, "failed", str(reason))
+            await self._end(row, claim, "failed", str(reason), gone=reason.gone)
         except Unavailable as reason:
             if reason.in_doubt and self._once(row):
                 await self._end(row, claim, "unknown", f"{reason}: it may have arrived, and is not repeated")
@@ -174,27 +174,17 @@ class Deliver:
             return
         seconds = max(schedule[row.attempts - 1], retry_after or 0.0)
         async with self.database.engine.begin() as connection:
-            await ledger.defer(connection, "outbox", claim, seconds=seconds, error=reason[:500])
+            if await ledger.defer(connection, "outbox", claim, seconds=seconds, error=reason[:500]):
+                await reports.delay(connection, row.id, seconds=seconds, detail=reason)
         log.warning("delivery_deferred", kind=row.kind, channel=row.channel, seconds=seconds, reason=reason[:200])
 
-    async def _end(self, row: Any, claim: Claim, state: str, reason: str) -> None:
+    async def _end(self, row: Any, claim: Claim, state: str, reason: str, *, gone: bool = False) -> None:
         async with self.database.engine.begin() as connection:
             if await ledger.bury(connection, "outbox", claim, error=reason[:500]):
-                await _note(connection, row.message_id, state, reason)
+                await reports.note(connection, row.message_id, state, reason)
+                if gone:
+                    await reports.gone(connection, row.message_id, reason)
         log.warning("delivery_ended", kind=row.kind, channel=row.channel, state=state, reason=reason[:200])
 
 
-async def _note(connection: AsyncConnection, message_id: int | None, state: str, detail: str) -> None:
-    """Show on the message how far it got; a report that came first is not undone."""
-    if message_id is not None:
-        await connection.execute(_NOTE, {"ids": [message_id], "details": [detail[:500]], "state": state})
-
-
 _STARTED = text("UPDATE outbox SET started_at = now() WHERE id = ANY(:ids) AND state = 'pending'")
-_NOTE = text(
-    """
-    UPDATE message SET delivery = :state, delivery_detail = given.detail
-    FROM unnest(cast(:ids AS bigint[]), cast(:details AS text[])) AS given (id, detail)
-    WHERE message.id = given.id AND delivery IN ('', 'queued', 'unknown')
-    """
-)

@@ -23,6 +23,7 @@ from models import ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
+from workers.inquire import inquire
 from workers.reader import Reader
 from workers.settle import settle
 from workers.write import FencedError
@@ -67,6 +68,7 @@ class Ingest:
         self.office = office
         self.settled = 0
         self._ahead: asyncio.Task[Taken] | None = None
+        self._inquiring = any(channel.inquires for channel in office.channels.values())
 
     async def drain(self) -> tuple[int, bool]:
         """Settle one batch. Returns how many items were claimed, and whether something must be sent now.
@@ -133,6 +135,8 @@ class Ingest:
     async def _read(self, rows: Sequence[Any]) -> Read:
         """Turn bytes into messages, in the reader's child."""
         raws = [RawMessage(_envelope(row), await self._body(row)) for row in rows]
+        if self._inquiring:
+            raws = await inquire(raws, self.office.channels)
         readings = await self.reader.read(raws)
         items: list[Item] = []
         malformed: list[tuple[Claim, str]] = []

@@ -224,4 +224,6 @@ def plain(value: Any) -> Any:
         return SimpleNamespace(**{name: plain(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, list):
         return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: plain(entry) for name, entry in value.items()}
     return None if isinstance(value, SecretStr) else value

@@ -58,6 +58,15 @@ def bare(address: str) -> str:
     return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
+def mailbox(address: str) -> str:
+    """`bare`, and at Google without dots, which mean nothing there."""
+    plain = bare(address)
+    local, at, domain = plain.rpartition("@")
+    if domain in ("gmail.com", "googlemail.com"):
+        return f"{local.replace('.', '')}{at}gmail.com"
+    return plain
+
+
 def ours(patterns: Iterable[str]) -> Callable[[str], bool]:
     """A test whether an address is one of `patterns`, where * stands for any run of characters."""
     either = "|".join(fnmatch.translate(pattern.strip().lower()) for pattern in patterns)

@@ -22,6 +22,7 @@ from gateway.operations.standing import HELD_RULE, Ledger, Standing
 from gateway.operations.wire import Listener, Wire
 from models import blocks, figures
 from models.balance import Balance, balance
+from models.cursor import standings
 from models.figures import HOUR, SLOT, Flow
 
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
@@ -80,6 +81,7 @@ class Board:
             await flow.count(connection, now, queues)
             failures = gather(await figures.failures(connection))
             latency, server = await flow.latency(connection), await figures.server(connection)
+            places = await standings(connection)
         tallies = {"received": flow.received, "settled": flow.settled, "delivered": flow.delivered}
         end = int(now // SLOT) * SLOT
         return Ledger(
@@ -96,6 +98,7 @@ class Board:
             acknowledged_since=max(flow.acknowledged.begin, flow.rules.begin),
             rules=flow.rules.sums(),
             held_lately=flow.rules.sums(now - HOUR).get(HELD_RULE, 0),
+            places=tuple(places),
         )
 
 
