@@ -362,3 +362,22 @@ async def test_a_null_path_is_checked_by_the_name_in_helo(zone: Zone) -> None:
     names = Resolver([f"127.0.0.1:{zone.port}"], 1)
     asked = await check(names, peer=REMOTE, sender="", helo="shop.test")
     assert (asked.result, asked.domain) == ("pass", "shop.test")
+
+
+@pytest.mark.parametrize(
+    ("domain", "told"),
+    [
+        ("p\u0430ypal.test", True),  # one letter is Cyrillic
+        ("xn--pypal-4ve.test", True),
+        ("\u0441\u043e\u0441\u043e\u0430.test", True),  # all of them are
+        ("bücher.test", False),
+        ("xn--bcher-kva.test", False),
+        ("почта.test", False),
+        ("例え.test", False),
+        ("shop.test", False),
+    ],
+)
+def test_a_domain_that_imitates_another_is_told_and_not_answered(domain: str, told: bool) -> None:  # B21
+    message = Email("email", Settings()).normalise(raw(MAIL.replace(b"shop.test>", f"{domain}>".encode(), 1)))[0]
+    assert any("alphabets" in remark for remark in message.remarks) is told
+    assert (message.machine_rule == "A12") is told

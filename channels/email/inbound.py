@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from channels.email import lookalike
 from channels.email.authenticity.verdict import Finding as Author
 from channels.email.compose import LOOP_HEADER
 from channels.email.conversation import circle, marks, references
@@ -118,6 +119,9 @@ def _about_author(mail: Mail, author: Author) -> Iterator[Finding]:
         yield Finding("A12", doubt, machine=False)
     if author.proof == "failed":
         yield Finding("A13", author.reason, machine=False)
+    for person in mail.senders[:1]:
+        if why := lookalike.warning(person.address):
+            yield Finding("A12", why, machine=False)
 
 
 @cache
