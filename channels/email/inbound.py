@@ -14,7 +14,7 @@ from typing import NamedTuple
 from channels.email import lookalike
 from channels.email.authenticity.verdict import Finding as Author
 from channels.email.compose import LOOP_HEADER
-from channels.email.conversation import circle, marks, references
+from channels.email.conversation import conversation
 from channels.email.machine_mail import Verdict
 from channels.email.mail import Mail
 from channels.email.recipients import bare, reply_token
@@ -53,6 +53,7 @@ def inbound(
     findings.sort(key=_table_order)
     first = findings[0] if findings else Finding("", "", machine=False)
     machine = next((finding for finding in findings if finding.machine), None)
+    talk = conversation(mail)
     sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
         sender=sender,
@@ -62,9 +63,9 @@ def inbound(
         html=mail.html,
         recipients=recipients,
         message_id=mail.message_id,
-        references=references(mail),
-        marks=marks(mail),
-        circle=circle(mail),
+        references=talk.references,
+        marks=talk.marks,
+        circle=talk.circle,
         reply_token=_first_token(recipients, envelope),
         proof=author.proof,
         proof_reason=author.reason,
