@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.balance import Balance
+from models.balance import AccountBalance, Balance
 from models.cursor import Standing as Place
 from models.listing import TicketLine, TicketWhole
 
@@ -27,11 +27,13 @@ def show_balance(rows: Sequence[Balance], *, json: bool) -> None:
     if json:
         show_json(rows)
         return
-    table = Table("channel", *BALANCE, title="Balance", title_justify="left")
+    apart = any(isinstance(row, AccountBalance) for row in rows)
+    table = Table("channel", *(["account"] if apart else []), *BALANCE, title="Balance", title_justify="left")
     for row in rows:
-        table.add_row(row.channel, *(str(getattr(row, name)) for name in BALANCE))
+        account = [escape(row.account)] if isinstance(row, AccountBalance) else []
+        table.add_row(row.channel, *account, *(str(getattr(row, name)) for name in BALANCE))
     table.add_section()
-    table.add_row("all", *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
+    table.add_row("all", *([""] if apart else []), *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
     Console(emoji=False).print(table)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from models import ledger
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
 from workers import reports
+from workers.together import Together
 
 MINUTE, HOUR = 60.0, 3600.0
 REPLY_SCHEDULE = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, *(17 * [4 * HOUR]))
@@ -43,6 +45,15 @@ and a dead worker's items must not wait so long."""
 log = logs.of("deliver")
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An item that its channel has handed over."""
+
+    claim: Claim
+    message_id: int | None
+    receipt: Receipt
+
+
 class Deliver:
     """Drains the outbox of one process."""
 
@@ -52,8 +63,8 @@ class Deliver:
         self.settings = settings
         self.delivered = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._marking = asyncio.Lock()
-        self._starting: list[int] = []
+        self._mark = Together(self._mark_all)
+        self._record = Together(self._record_all)
         self._in_hand: dict[int, Claim] = {}
 
     async def drain(self) -> int:
@@ -97,19 +108,18 @@ class Deliver:
         channel = self.channels.get(row.channel)
         return row.kind == "acknowledgement" and not (channel and channel.repeatable)
 
-    async def _mark_started(self, row: Any) -> None:
-        """Commit that its bytes may leave from now on. Whoever waits for this at the same time shares one commit."""
-        self._starting.append(row.id)
-        async with self._marking:
-            if row.id in self._starting:
-                together, self._starting = self._starting, []
-                try:
-                    async with self.database.engine.begin() as connection:
-                        await connection.execute(_STARTED, {"ids": together})
-                except BaseException:
-                    # The others still wait for their mark: none of them may send without it.
-                    self._starting = [*(other for other in together if other != row.id), *self._starting]
-                    raise
+    async def _mark_all(self, ids: Sequence[int]) -> None:
+        """Commit that the bytes of these may leave from now on."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(_STARTED, {"ids": ids})
+
+    async def _record_all(self, sent: Sequence[Sent]) -> None:
+        """Commit that these were handed over, and show it on their messages, where the fence lets us."""
+        async with self.database.engine.begin() as connection:
+            claims, providers = [done.claim for done in sent], [done.receipt.provider_id for done in sent]
+            through = await ledger.complete(connection, "outbox", claims, provider_id=providers)
+            noted = [(done.message_id, done.receipt.detail) for done in sent if done.claim.id in through]
+            await reports.sent(connection, noted)
 
     async def _lane(self, rows: Sequence[Any]) -> None:
         """Deliver one recipient's messages, in order."""
@@ -126,7 +136,7 @@ class Deliver:
                 row, claim, "unknown", "an earlier attempt was cut off: it may have arrived, and is not repeated"
             )
             return
-        await self._mark_started(row)
+        await self._mark(row.id)
         try:
             receipt = await self._hand_over(row)
         except Refused as reason:
@@ -152,9 +162,7 @@ class Deliver:
         return receipt
 
     async def _done(self, row: Any, claim: Claim, receipt: Receipt) -> None:
-        async with self.database.engine.begin() as connection:
-            if await ledger.complete(connection, "outbox", [claim], provider_id=[receipt.provider_id]):
-                await reports.note(connection, row.message_id, "sent", receipt.detail)
+        await self._record(Sent(claim, row.message_id, receipt))
         crash_point("X14")
         self.delivered += 1
         log.info("message_delivered", kind=row.kind, channel=row.channel)

@@ -16,6 +16,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+MOST_RECENT = 1_000
+"""Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
+
 Address = tuple[str, str]
 """Channel and canonical address."""
 
@@ -271,7 +274,7 @@ async def _budgets(
 ) -> None:
     by_id = {identity.id: identity for identity in known.identities.values()}
     if by_id:
-        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since}):
+        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since, "most": MOST_RECENT}):
             by_id[row.identity_id].recent[row.subject_key] = row.times
     hour = hour_of(now)
     for row in await connection.execute(_SPENT, {"scopes": list(scopes), "hour": hour, "week": hour - 168}):
@@ -319,8 +322,12 @@ _CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
 _RECENT = text(
     """
-    SELECT identity_id, subject_key, count(*) AS times FROM message
-    WHERE identity_id = ANY(:ids) AND created_at > :since AND direction IN ('in', 'machine')
+    SELECT identity_id, subject_key, count(*) AS times
+    FROM unnest(cast(:ids AS bigint[])) AS given (id) CROSS JOIN LATERAL (
+        SELECT identity_id, subject_key FROM message
+        WHERE identity_id = given.id AND created_at > :since AND direction IN ('in', 'machine')
+        ORDER BY created_at DESC LIMIT :most
+    ) AS recent
     GROUP BY identity_id, subject_key
     """
 )

@@ -43,10 +43,16 @@ async def _block(connection: AsyncConnection, message_id: str, known: Known, day
 
 
 async def note(connection: AsyncConnection, message_id: int | None, state: str, detail: str) -> None:
-    """Show on a message how far its delivery got; a report that came first is not undone."""
+    """Show on a message how its delivery ended; a report that came first is not undone."""
     if message_id is not None:
-        statement = _SENT if state == "sent" else _NOTED
-        await connection.execute(statement, {"id": message_id, "state": state, "detail": detail[:500]})
+        await connection.execute(_NOTED, {"id": message_id, "state": state, "detail": detail[:500]})
+
+
+async def sent(connection: AsyncConnection, messages: Sequence[tuple[int | None, str]]) -> None:
+    """Show on messages (id, detail) that they were handed over; a report that came first is not undone."""
+    known = [(number, detail[:500]) for number, detail in messages if number is not None]
+    columns = {"ids": [number for number, _detail in known], "details": [detail for _number, detail in known]}
+    await connection.execute(_SENT, columns)
 
 
 async def delay(connection: AsyncConnection, outbox_id: int, *, seconds: float, detail: str) -> None:
@@ -83,8 +89,9 @@ _REPORTED = text(
 )
 _SENT = text(
     """
-    UPDATE message SET delivery = :state, delivery_detail = :detail
-    WHERE id = :id AND delivery IN ('', 'queued', 'unknown', 'delayed')
+    UPDATE message SET delivery = 'sent', delivery_detail = given.detail
+    FROM unnest(cast(:ids AS bigint[]), cast(:details AS text[])) AS given (id, detail)
+    WHERE message.id = given.id AND delivery IN ('', 'queued', 'unknown', 'delayed')
     """
 )
 _NOTED = text(

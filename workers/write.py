@@ -114,8 +114,8 @@ async def _complete(connection: AsyncConnection, items: Sequence[Item], drafts: 
         ticket_id=ticket_ids,
         message_id=message_ids,
     )
-    if done != len(items):
-        raise FencedError(f"{len(items) - done} of {len(items)} items were claimed by somebody else")
+    if len(done) != len(items):
+        raise FencedError(f"{len(items) - len(done)} of {len(items)} items were claimed by somebody else")
 
 
 def _result(draft: Draft | None) -> tuple[str, int | None, int | None]:

@@ -26,6 +26,7 @@ OWN_PASSES = 3
 """A mail that we passed on so often runs in a circle."""
 MASS_MAIL = 100
 """Recipients from which on nobody expects an answer to each (B4)."""
+_LOOP = LOOP_HEADER.lower()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -36,6 +37,9 @@ class Finding(NamedTuple):
     reason: str
     machine: bool
     """True where it says that nobody sits at the other end; False where we only know too little to answer."""
+
+
+_NOTHING = Finding("", "", machine=False)
 
 
 def inbound(
@@ -51,8 +55,8 @@ def inbound(
     recipients = (*mail.to, *mail.cc)
     findings = [*_findings(mail, envelope, verdict, own=own, hostname=hostname), *_about_author(mail, author)]
     findings.sort(key=_table_order)
-    first = findings[0] if findings else Finding("", "", machine=False)
-    machine = next((finding for finding in findings if finding.machine), None)
+    first = findings[0] if findings else _NOTHING
+    machine = next((finding for finding in findings if finding.machine), None) if findings else None
     talk = conversation(mail)
     sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
@@ -100,12 +104,11 @@ def _findings(
     if verdict.automatic:
         yield Finding(verdict.rule, verdict.reason, machine=True)
     ours = own | {bare(recipient) for recipient in (envelope.account, *envelope.recipients)}
-    if LOOP_HEADER.lower() in mail.headers:
+    if _LOOP in mail.headers:
         yield Finding("A3", "it is a mail of ours that came back", machine=True)
     elif any(bare(author.address) in ours for author in mail.senders if author.address):
         yield Finding("A3", "it says to be from an address of ours", machine=True)
-    by_us = _passed_by(hostname)
-    if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
+    if _passes(mail.headers.all("received"), hostname) >= OWN_PASSES:
         yield Finding("A4", "it has passed here several times", machine=True)
     if len(mail.to) + len(mail.cc) >= MASS_MAIL:
         yield Finding("A6", "A6: it is mass mail, with a hundred recipients or more", machine=False)
@@ -123,6 +126,14 @@ def _about_author(mail: Mail, author: Author) -> Iterator[Finding]:
     for person in mail.senders[:1]:
         if why := lookalike.warning(person.address):
             yield Finding("A12", why, machine=False)
+
+
+def _passes(received: list[str], hostname: str) -> int:
+    """How often we passed the mail on, by its Received fields."""
+    if len(received) < OWN_PASSES:
+        return 0
+    by_us = _passed_by(hostname)
+    return sum(by_us.search(field) is not None for field in received)
 
 
 @cache

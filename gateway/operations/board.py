@@ -1,8 +1,8 @@
 """The board: the figures of one gateway process, fetched at their pace.
 
 Enters: the database and Redis of the process. Leaves: a `Standing`. Nothing fails: an engine that is away is a figure
-too. The quick figures come together in one snapshot, once a second at most; the balance reads the whole inbox, so it
-has a pace of its own (at most 2 % of the time) and its own age.
+too. The quick figures come together in one snapshot, once a second at most; the balance reads all that is not counted
+for good yet, so it has a pace of its own (at most 2 % of the time) and its own age.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.operations.failures import gather
 from gateway.operations.paced import Paced
 from gateway.operations.standing import HELD_RULE, Ledger, Standing
 from gateway.operations.wire import Listener, Wire
-from models import figures
+from models import blocks, figures
 from models.balance import Balance, balance
 from models.cursor import standings
 from models.figures import HOUR, SLOT, Flow
@@ -66,6 +66,8 @@ class Board:
         self._listener.close()
 
     async def _add_up(self) -> tuple[Balance, ...]:
+        async with self._database.engine.begin() as connection:
+            await blocks.close(connection)
         async with self._database.engine.connect() as connection:
             return tuple(await balance(connection))
 
