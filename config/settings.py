@@ -8,10 +8,12 @@ are read under their usual names.
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -124,6 +126,12 @@ class Relay(Section):
     tls_ca: Path | None = Field(None, description="PEM file of the authority to trust; empty: the system's.")
     timeout_seconds: float = Field(60, gt=0, description="Bound on connecting and on each reply but the last.")
 
+    @model_validator(mode="after")
+    def _somebody_logs_in(self) -> Relay:
+        if self.oauth is not None and not self.username:
+            raise ValueError("oauth needs a username, the mailbox that sends")
+        return self
+
 
 class Mail(Section):
     """How our mails look."""
@@ -149,6 +157,14 @@ class Authenticity(Section):
     timeout_seconds: float = Field(
         3, gt=0, le=10, description="A mail waits for the DNS so long, then counts unproved."
     )
+
+    @field_validator("nameservers")
+    @classmethod
+    def _addresses(cls, servers: list[str]) -> list[str]:
+        for server in servers:
+            found = re.fullmatch(r"\[([0-9a-fA-F:]+)\](?::\d{1,5})?|([^:]+):\d{1,5}|(.+)", server)
+            ip_address(found[1] or found[2] or found[3] if found else "")  # its ValueError names what is wrong
+        return servers
 
 
 class Threading(Section):

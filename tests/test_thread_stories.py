@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from channels.email.conversation import circle, marks, references
+from channels.email.conversation import conversation
 from channels.email.mime import read
 from tests.desk import Desk, letter
 from tests.test_thread import tickets_of
@@ -152,12 +152,12 @@ REST = "From: ana@x.test\nTo: support@example.org, bob@x.test\nSubject: s\n"
     ],
 )
 def test_ids_are_read_in_every_dress_and_the_parent_stands_last(head: str, ids: tuple[str, ...]) -> None:
-    assert references(read(f"{head}{REST}\nx".encode())) == ids
+    assert conversation(read(f"{head}{REST}\nx".encode())).references == ids
 
 
 def test_of_very_many_ids_both_ends_are_kept_and_the_parent_among_them() -> None:  # B27
     many = " ".join(f"<{number}@x>" for number in range(5000))
-    found = references(read(f"References: {many}\nIn-Reply-To: <parent@x>\n{REST}\nx".encode()))
+    found = conversation(read(f"References: {many}\nIn-Reply-To: <parent@x>\n{REST}\nx".encode())).references
     assert len(found) == 40
     assert (found[0], found[-1]) == ("0@x", "parent@x")
 
@@ -176,9 +176,9 @@ def test_of_very_many_ids_both_ends_are_kept_and_the_parent_among_them() -> None
     ],
 )
 def test_a_mailing_list_is_named_by_whatever_names_it(head: str, name: str) -> None:
-    assert circle(read(f"{head}{REST}\nx".encode())) == name
+    assert conversation(read(f"{head}{REST}\nx".encode())).circle == name
 
 
 @pytest.mark.parametrize("value", ["", "AQ==", "no base64 at all!", "!" + "A" * 50, "\u00e9" * 40])
 def test_a_mark_that_cannot_be_read_is_none(value: str) -> None:
-    assert marks(read(f"Thread-Index: {value}\n{REST}\nx".encode())) == ()
+    assert conversation(read(f"Thread-Index: {value}\n{REST}\nx".encode())).marks == ()

@@ -213,6 +213,9 @@ def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
         return
     if writer.label in ticket.guests:
         return  # who may add to it is not thereby one who takes part
+    if draft.proof == "failed":
+        ticket.admit([NOBODY])  # neither the one who was imitated nor those in copy asked for this
+        return
     if not ticket.new and draft.proof not in ("proved", "aligned"):
         ticket.admit([writer.label] if writer.label else [])
         return

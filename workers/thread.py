@@ -214,7 +214,7 @@ def _by_ids(case: _Case) -> Threaded | None:
     named: set[int] = set()
     for reference, key, answered in _ids(case):
         for ticket, own in sorted(case.known.tickets_of(key), key=lambda row: not row[1]):
-            relation, why = _relation(case, ticket, knows_own=own or not answered)
+            relation, why = _relation(case, ticket, knows_own=own and answered)
             reason = f"{'answers' if answered else 'is'} <{reference}>, and {why}"
             if relation == PART:
                 return Threaded(ticket, reason)
