@@ -59,6 +59,19 @@ class TestHeaders:
     def test_what_stands_before_the_first_field_is_passed_over(self, before):
         assert read(before + b"Subject: x\n\nHello").subject == "x"
 
+    def test_a_first_field_with_a_space_before_its_colon_is_no_line_of_an_mbox(self):
+        assert read(b"From : Ann <ann@example.org>\r\nSubject : x\r\n\r\nHello").senders[0].address == "ann@example.org"
+
+    @pytest.mark.parametrize("charset", ["koi8-r", "cp1251", "euc-jp", "gbk"])
+    def test_raw_eight_bit_headers_without_any_hint_are_read_as_what_they_look_like(self, charset):
+        subject = {
+            "koi8-r": "Здравствуйте",
+            "cp1251": "Здравствуйте",
+            "euc-jp": "メールのエラー",
+            "gbk": "您好我的订单",
+        }[charset]
+        assert read(b"Subject: " + subject.encode(charset) + b"\r\n\r\n").subject == subject
+
     def test_lines_without_colon_between_fields_are_passed_over(self):
         found = read(b"From: a@example.org\r\njunk from a relay\r\nSubject: x\r\n\r\nHello")
         assert (found.subject, found.text) == ("x", "Hello")
@@ -231,6 +244,10 @@ class TestDates:
             ("2025-01-06T10:00:00Z", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("6 (six) Jan (x) 2025 10:00 (CET)", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("Sat, 6 Jan 2099 10:00:60 -0000", datetime(2099, 1, 6, 10, 0, 59, tzinfo=UTC)),
+            ("Mon, 6 Jan 2025 3:04:05 PM", datetime(2025, 1, 6, 15, 4, 5, tzinfo=UTC)),
+            ("6 Jan 2025 12:04 a.m. +0000", datetime(2025, 1, 6, 0, 4, tzinfo=UTC)),
+            ("Mon, 6 Jan 2025 10:00:00 +9999", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
+            ("Mon, 66 Jan 2025 10:00:00 +0000", None),
             ("31 Feb 2025 10:00", None),
             ("6 Foo 2025 10:00", None),
             ("yesterday", None),
@@ -264,6 +281,15 @@ class TestCharsets:
             ("", "送信先のメールボックスが一杯です".encode("euc-jp"), "送信先のメールボックスが一杯です"),
             ("x-unknown", "您好我们收到了您的邮件".encode("gbk"), "您好我们收到了您的邮件"),
             ("foo\0bar", b"caf\xe9 noir", "café noir"),
+            ("iso-8859-15", "réponse".encode(), "réponse"),
+            ("koi8-r", "Привет".encode(), "Привет"),
+            ("", "déjà reçu, merci".encode().replace(b" re", b" \xffre"), "déjà \ufffdreçu, merci"),
+            ("utf-8", "お世話になって".encode()[:-1] + b" ok", "お世話になっ\ufffd ok"),
+            (
+                "iso-8859-1",
+                "déjà vu à l’été, où ça mène-t-il ?".encode() + b"\xff",
+                "déjà vu à l’été, où ça mène-t-il ?\ufffd",
+            ),
             ("rot13", b"abc", "abc"),
             ("utf-7", b"+2AA-", "\ufffd"),
         ],

@@ -16,12 +16,12 @@ _ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST
           "CET": 1, "MET": 1, "BST": 1, "CEST": 2, "MEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9}  # fmt: skip
 _COMMENT = re.compile(r"\([^()]*\)")
 _TIME = r"(?P<hour>\d{1,2})\s*[:.]\s*(?P<minute>\d{2})(?:\s*[:.]\s*(?P<second>\d{2}))?(?:\.\d+)?"
-_ZONE = r"(?:\s*(?P<zone>[+-]\d{2}:?\d{2}|[A-Za-z]+))?"
+_ZONE = r"(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?(?:\s*(?P<zone>[+-]\d{2}:?\d{2}|[A-Za-z]+))?"
 _USUAL = re.compile(
     rf"(?P<day>\d{{1,2}})\s*[-\s/.]\s*(?P<month>[A-Za-z]{{3}})[A-Za-z]*\.?,?\s*[-\s/]\s*(?P<year>\d{{2,4}}),?\s+{_TIME}{_ZONE}"
 )
 _ASCTIME = re.compile(
-    rf"(?P<month>[A-Za-z]{{3}})[a-z]*\s+(?P<day>\d{{1,2}}),?\s+{_TIME}(?:\s+(?P<zone>[+-]\d{{4}}|[A-Z]{{3,4}}))?\s+(?P<year>\d{{4}})"
+    rf"(?P<month>[A-Za-z]{{3}})[a-z]*\s+(?P<day>\d{{1,2}}),?\s+{_TIME}(?P<half>)(?:\s+(?P<zone>[+-]\d{{4}}|[A-Z]{{3,4}}))?\s+(?P<year>\d{{4}})"
 )
 _ISO = re.compile(
     rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]{_TIME}{_ZONE}",
@@ -46,6 +46,8 @@ def parse(value: str) -> datetime | None:
         return None
     month = _MONTHS.get(found["month"].lower(), 0) if found["month"].isalpha() else int(found["month"])
     hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    if found["half"]:
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
     return _moment(_year(found["year"]), month, int(found["day"]), hour, minute, second, found["zone"] or "")
 
 

@@ -47,7 +47,7 @@ ESSENTIAL = frozenset(
 
 END = re.compile(rb"\n\r*\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From [^\n]*\n[ \t\r\n]*)?")
+_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From (?![ \t]*:)[^\n]*\n[ \t\r\n]*)?")
 _FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
 _LINE = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.MULTILINE)
 """A field once folding is undone."""
@@ -160,14 +160,14 @@ def _fields(pairs: list[tuple[str, str]], text: str) -> tuple[tuple[str, str], .
 
 
 def _decoded(value: str, label: str) -> str:
-    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else Windows-1252."""
+    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else what it looks like."""
     if value.isascii():
         return value
     data = value.encode("latin-1")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return charset.decode(data, label if charset.codec(label) not in ("", "us-ascii", "utf-8") else "cp1252")
+        return charset.decode(data, label if charset.codec(label) not in ("us-ascii", "utf-8") else "")
 
 
 def _unfolded(value: str) -> str:

@@ -18,6 +18,7 @@ from channels.email import (
     html_text,
     transfer,
     uuencode,
+    yenc,
 )
 from channels.email.body import Body
 from channels.email.mail import Headers, Mail, Part
@@ -42,7 +43,7 @@ def read(raw: bytes) -> Mail:
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     tree = Tree(raw)
-    _decode_encoded_multipart(tree)
+    _decode_encoded_multiparts(tree)
     content = _Content(tree)
     fields, remarks = tree.root.headers, content.remarks
     return Mail(
@@ -89,17 +90,21 @@ def _ids(fields: Headers, name: str) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _decode_encoded_multipart(tree: Tree) -> None:
+def _decode_encoded_multiparts(tree: Tree) -> None:
     """A whole multipart in base64 or quoted-printable: forbidden by RFC 2045 §6.4, sent all the same."""
-    root = tree.root
-    if root.multipart or not root.content_type.startswith("multipart/"):
-        return
-    if root.encoding in ("base64", "quoted-printable"):
-        content_type = root.headers.first("content-type").encode("utf-8", "replace")
-        inner = Tree(b"Content-Type: " + content_type + b"\n\n" + transfer.decode(root.raw, root.encoding).content)
+    for leaf in tree.root.leaves():
+        if not leaf.content_type.startswith("multipart/") or not transfer.name_of(leaf.encoding):
+            continue
+        content_type = leaf.headers.first("content-type").encode("utf-8", "replace")
+        inner = Tree(
+            b"Content-Type: " + content_type + b"\n\n" + transfer.decode(leaf.raw, leaf.encoding).content,
+            depth=leaf.depth,
+            leaf_count=tree.leaf_count,
+        )
         if inner.root.multipart:
-            root.children = inner.root.children
-            tree.remarks = inner.remarks
+            leaf.children = inner.root.children
+            tree.leaf_count = inner.leaf_count
+            tree.remarks += inner.remarks
 
 
 class _Content:
@@ -169,13 +174,14 @@ class _Content:
         return content, text
 
     def _without_embedded(self, content: bytes) -> bytes:
-        found = uuencode.find(content)
+        """The text around the files that stand in it, which are kept."""
+        found = sorted([*uuencode.find(content), *yenc.find(content)], key=lambda file: file.start)
         self._within += attachments.embedded(found)
         kept: list[bytes] = []
         position = 0
         for file in found:
-            kept.append(content[position : file.start])
-            position = file.stop
+            kept.append(content[position : max(position, file.start)])
+            position = max(position, file.stop)
         return b"".join(kept) + content[position:]
 
     def _remark_protection(self, kind: str, text: str) -> None:
