@@ -299,7 +299,7 @@ def _guess(data: bytes) -> str:
     sample = data[:_SAMPLE]
     letters = sum(1 for byte in sample if byte > 0x40)
     high = sum(1 for byte in sample if byte > 0x7F)
-    foreign = high * 10 >= letters * 3 if high >= 6 else high * 10 >= letters * 8 and _all_letters(sample)
+    foreign = high * 10 >= letters * 3 if high >= 6 else high >= 4 and high * 10 >= letters * 8 and _all_letters(sample)
     name = _likely(sample) if foreign else "cp1252"
     return data.decode(name, "replace")
 
