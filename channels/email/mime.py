@@ -75,7 +75,8 @@ def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address,
     for value in fields.all(name):
         more, cut = addresses.read(value, addresses.MAX_ADDRESSES - len(found))
         found += more
-        if cut:
+        if cut or len(found) > addresses.MAX_ADDRESSES:
+            del found[addresses.MAX_ADDRESSES :]
             remarks.append(f"The mail names more than {addresses.MAX_ADDRESSES} addresses (mass mail).")
             break
     return tuple(found)
