@@ -60,7 +60,8 @@ _KNOWN = re.compile(
     r"importance|priority|precedence|auto-submitted|authentication-results|received-spf|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE,
 )
-_CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
+_CONTINUATION = re.compile(r"=\?|[\w-]{1,60}(?:\*\d{0,4})?\*?=")
+"""A parameter (RFC 2231 §3) or an encoded word, on a line that should have been folded."""
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ID = re.compile(r"<([^<>]*)>")
 _ONE_ID = re.compile(r"<[!-;=?-~]+>")
