@@ -88,6 +88,16 @@ class TestHeaders:
         raw = b'From: a@example.org\nContent-Type: multipart/mixed;\nboundary="b"\n\n' + b"--b\n\nHello\n--b--"
         assert read(raw).text == "Hello"
 
+    def test_lists_that_were_broken_without_folding_go_on(self):
+        found = read(b"To: b@x.org,\r\nC <c@x.org>\r\nReferences: <1@x>\r\n<2@x>\r\nSubject: x\r\n\r\nHello")
+        assert [person.address for person in found.to] == ["b@x.org", "c@x.org"]
+        assert (found.references, found.subject, found.text) == (("1@x", "2@x"), "x", "Hello")
+
+    def test_many_fields_of_addresses_are_bounded_together(self):
+        found = read(b"To: a@b.example\r\n" * 3_000 + b"\r\n")
+        assert len(found.to) == 100
+        assert any("mass mail" in remark for remark in found.remarks)
+
     def test_nul_becomes_the_replacement_character_everywhere(self):
         found = read(b"Subject: a\0b\r\nFrom: a\0 <x@y>\r\n\r\nc\0d")
         assert (found.subject, found.text) == ("a\ufffdb", "c\ufffdd")
@@ -172,6 +182,9 @@ class TestAddresses:
             ("<", []),
             ('"', []),
             ("((((((", []),
+            ('"Ann" ann@example.org', [("ann@example.org", "Ann")]),
+            ("ann@example.org Ann  Lee", [("ann@example.org", "Ann Lee")]),
+            ("Ann    Lee <ann@example.org>", [("ann@example.org", "Ann Lee")]),
         ],
     )
     def test_the_address_that_counts_is_found(self, value, expected):
@@ -244,6 +257,12 @@ class TestDates:
             ("2025-01-06T10:00:00Z", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("6 (six) Jan (x) 2025 10:00 (CET)", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("Sat, 6 Jan 2099 10:00:60 -0000", datetime(2099, 1, 6, 10, 0, 59, tzinfo=UTC)),
+            ("lun., 06 janv. 2025 10:00:00 +0100", datetime(2025, 1, 6, 9, 0, tzinfo=UTC)),
+            ("15 août 2025 10:00 GMT+0200", datetime(2025, 8, 15, 8, 0, tzinfo=UTC)),
+            ("1 juil. 2025 10:00 +100", datetime(2025, 7, 1, 9, 0, tzinfo=UTC)),
+            ("1 juin 2025 10:00 UTC-1", datetime(2025, 6, 1, 11, 0, tzinfo=UTC)),
+            ("Di, 04 Mär 2025 10:00:00 +0000", datetime(2025, 3, 4, 10, 0, tzinfo=UTC)),
+            ("Jan 6, 2025 10:00:00 PM", datetime(2025, 1, 6, 22, 0, tzinfo=UTC)),
             ("Mon, 6 Jan 2025 3:04:05 PM", datetime(2025, 1, 6, 15, 4, 5, tzinfo=UTC)),
             ("6 Jan 2025 12:04 a.m. +0000", datetime(2025, 1, 6, 0, 4, tzinfo=UTC)),
             ("Mon, 6 Jan 2025 10:00:00 +9999", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
