@@ -292,7 +292,7 @@ def _iso_2022_jp(data: bytes) -> str:
 
 def _guess(data: bytes) -> str:
     """Text in an unknown charset. Few bytes above 127 look Western; many are some other script."""
-    if b"\x1b$" in data:
+    if b"\x1b$" in data and b"\x1b(" in data:
         return _iso_2022_jp(data)
     if _strict(data, "utf-8"):
         return data.decode("utf-8")
