@@ -201,6 +201,29 @@ class TestStructure:
         assert (found.text, names(found)) == ("", ["smime.p7m"])
         assert "encrypted" in found.remarks[0]
 
+    def test_mail_that_is_signed_as_a_whole_is_read_however_much_of_it_is_cut_off(self):
+        head, _, data = (SAMPLES / "signed_as_a_whole.eml").read_bytes().partition(b"\r\n\r\n")
+        whole = base64.b64decode(data)
+        for length in range(0, len(whole), 7):
+            found = read(head + b"\r\n\r\n" + base64.encodebytes(whole[:length]))
+            assert found.text in ("", read(head + b"\r\n\r\n" + data).text) or length < 500
+            assert names(found)[0] == "smime.p7m"
+
+    def test_what_is_wrapped_over_and_over_is_left_after_some_levels(self):
+        def wrapped(content: bytes) -> bytes:
+            def value(tag: int, inside: bytes) -> bytes:
+                return bytes((tag, 0x84)) + len(inside).to_bytes(4, "big") + inside
+
+            held = bytes.fromhex("06092a864886f70d010701") + value(0xA0, value(0x04, content))
+            signed = bytes.fromhex("020101") + value(0x31, b"") + value(0x30, held)
+            data = value(0x30, bytes.fromhex("06092a864886f70d010702") + value(0xA0, value(0x30, signed)))
+            return b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + data
+
+        raw = b"\r\nHello"
+        for level in range(1, 60):
+            raw = wrapped(raw)
+            assert (read(HEAD + raw).text == "Hello") == (level <= 4), level
+
     def test_machine_parts_are_there_for_judgement(self):
         status = b"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n"
         raw = HEAD + b"Content-Type: multipart/report; boundary=b\r\n\r\n" + part(b"Sorry")

@@ -16,6 +16,7 @@ from channels.email import (
     flowed,
     headers,
     html_text,
+    opaque,
     transfer,
     uuencode,
     yenc,
@@ -35,6 +36,8 @@ MAX_OTHER = 262_144
 _MESSAGE = "message/"
 _ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_MAX_WRAPPED = 4
+"""Levels of parts within which what is signed as a whole is unwrapped."""
 _INLINE_PGP = "-----BEGIN PGP MESSAGE-----"
 
 
@@ -113,14 +116,15 @@ class _Content:
 
     def __init__(self, tree: Tree) -> None:
         self.remarks = tree.remarks
+        self._tree = tree
         self.parts: list[Part] = []
         self.files: list[AttachedFile] = []
         self._bytes: dict[Entity, bytes] = {}
         self._texts: dict[Entity, str] = {}
         self._within: list[AttachedFile] = []
-        """Files that stood uuencoded in a text."""
+        """Files that stood in a text, or in what was signed as a whole."""
         self._whole_html = self._whole_text = ""
-        """The body of a winmail.dat."""
+        """The body of a winmail.dat, or of what was signed as a whole."""
         for leaf in tree.root.leaves():
             self._decode(leaf)
         body = Body(tree.root, self._texts)
@@ -147,7 +151,7 @@ class _Content:
             text = charset.lines(charset.decode(content[:MAX_OTHER]))
         self._bytes[leaf] = content
         self.parts.append(_part(leaf, content, text))
-        self._remark_protection(kind, text)
+        self._remark_protection(leaf, content, text)
 
     def _undivided(self, leaf: Entity) -> None:
         """A multipart without parts: it was nested too deep, or is really a text (B1, B15)."""
@@ -185,13 +189,24 @@ class _Content:
             position = max(position, file.stop)
         return b"".join(kept) + content[position:]
 
-    def _remark_protection(self, kind: str, text: str) -> None:
-        if kind in _ENCRYPTED:
+    def _remark_protection(self, leaf: Entity, content: bytes, text: str) -> None:
+        kind = leaf.content_type
+        if kind in _ENCRYPTED and leaf.depth < _MAX_WRAPPED and (signed := opaque.content(content)):
+            self._unwrap(leaf, signed)
+        elif kind in _ENCRYPTED:
             self.remarks.append("The mail is encrypted or signed as a whole; its content was kept as a file.")
         elif kind in _SIGNATURES:
             self.remarks.append("The mail carries a signature, which was not verified.")
         elif _INLINE_PGP in text:
             self.remarks.append("The text holds a PGP message, which was not decrypted.")
+
+    def _unwrap(self, leaf: Entity, signed: bytes) -> None:
+        """Read what was signed as a whole. The file that it came in stays, since the signature is in it."""
+        inner = _Content(Tree(signed, depth=leaf.depth + 1, leaf_count=self._tree.leaf_count))
+        self._whole_text, self._whole_html = inner.text, inner.html
+        self._within += inner.files
+        self.parts += inner.parts
+        self.remarks += ["The mail is signed as a whole; its signature was not verified.", *inner.remarks]
 
     def _file(self, leaf: Entity) -> None:
         content = self._bytes[leaf]
@@ -202,7 +217,8 @@ class _Content:
                 self.remarks.append("The file winmail.dat could not be unpacked.")
             return
         self.files += attachments.unpacked(packed.files)
-        self._whole_text, self._whole_html = packed.text, packed.html
+        if packed.text or packed.html:
+            self._whole_text, self._whole_html = packed.text, packed.html
 
     def _set_body(self, body: Body, tree: Tree) -> None:
         self.html, self.text, self.text_from_html = body.html, body.text, body.text_from_html
