@@ -285,7 +285,7 @@ def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> i
             dated = dated or ("sent" in (role, *inner) and any(map(str.isdigit, line)))
             evidence = evidence or pending or ("@" in line and role in ("from", "to", "cc"))
             end, loose, pending = index, 0, False
-        elif not roles:
+        elif not roles or (loose and not line):
             break
         else:
             loose += 1 if line else 2
