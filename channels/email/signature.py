@@ -46,7 +46,7 @@ _CONTACT = re.compile(
 )
 _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
 _ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
-_DASHED_NAME = re.compile(r"(?:-|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
+_DASHED_NAME = re.compile(r"(?:--?|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
 _FOOTER = re.compile(
     r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
 )
@@ -102,6 +102,8 @@ def is_program_line(line: str) -> bool:
     """True if a mail program added `line` by itself ('Sent from my iPhone')."""
     head = _head(line)
     if head not in _FIRST_WORDS and not line.endswith(SENT_FROM_LAST):
+        if line.startswith("[cid:"):
+            return line.find("]") == len(line) - 1
         if line[0] in "<[w" and _ANTIVIRUS.search(line[:160]):
             return len(line.split()) <= 8
         if line.isascii() or not head.startswith(_UNSPACED):
