@@ -15,30 +15,23 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-_MARKS = (
-    "gmail_",
-    "yahoo_quoted",
-    "protonmail_",
-    "zmail_extra",
-    "OLK_SRC_BODY",
+_IDENTIFIED = (
     "ms-outlook-mobile",
     "divRplyFwdMsg",
     "appendonsend",
     "stopSpelling",
     "zwchr",
-    "__DIVIDER__",
-    "OutlookMessageHeader",
     "mail-editor-reference",
-    "moz-signature",
     '"Signature"',
-    "E1E1E1",
-    "e1e1e1",
-    "B5C4DF",
-    "b5c4df",
-    "225,225,225",
-    "225, 225, 225",
 )
-"""What a tag must hold to be looked at, in the programs' own spelling."""
+_MARKS = {
+    "_": ("gmail_", "yahoo_quoted", "protonmail_", "zmail_extra", "OLK_SRC_BODY", "__DIVIDER__"),
+    "id=": _IDENTIFIED,
+    "ID=": _IDENTIFIED,
+    "border-top": ("E1E1E1", "e1e1e1", "B5C4DF", "b5c4df", "225,225,225", "225, 225, 225"),
+    "": ("OutlookMessageHeader", "moz-signature"),
+}
+"""What a tag must hold to be looked at, in the programs' own spelling; and what must stand anywhere for it to."""
 _ATTRIBUTES = 2000
 """Characters of a tag around a mark that are looked at."""
 _ELEMENT = re.compile(r"<([a-zA-Z][a-zA-Z0-9:]{0,30})\s")
@@ -100,7 +93,7 @@ def without_indentation(html: str) -> str:
 def _marked_tags(html: str) -> list[tuple[int, str, str]]:
     """The start tags with a known name as (position, element, name), in order."""
     tags: dict[int, tuple[str, str]] = {}
-    for mark in _MARKS:
+    for mark in dict.fromkeys(mark for guard, marks in _MARKS.items() if guard in html for mark in marks):
         position = html.find(mark)
         while position >= 0:
             start = html.rfind("<", max(0, position - _ATTRIBUTES), position)
