@@ -10,7 +10,7 @@ import re
 from channels.email.bounce_phrases import PHRASES
 from channels.email.phrases import any_of, fold
 
-_ENHANCED = re.compile(r"(?<![\w./-])([245]\.\d{1,3}\.\d{1,3})(?![\w-]|\.\d)", re.ASCII)
+_ENHANCED = re.compile(r"(?:(?<![\w./-])|(?<=\b[45]\d\d-))([245]\.\d{1,3}\.\d{1,3})(?![\w-]|\.\d)", re.ASCII)
 _REPLY = re.compile(
     r"(?<![\w.,:/@=+-])([45][0-7]\d)(?=[\s:;,)\]>#-]|\.?$)(?!\s(?:byte|kb|mb|day|hour|min|sec|of\b))", re.ASCII
 )
