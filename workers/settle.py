@@ -47,17 +47,7 @@ DAY = timedelta(hours=24)
 
 async def settle(connection: AsyncConnection, items: Sequence[Item], office: Office) -> list[Draft]:
     """Settle `items`, in order, inside the connection's transaction. Returns what became of each message."""
-    drafts = [
-        Draft(
-            item,
-            message,
-            fingerprint(message, item.envelope, place),
-            writer_of(message, item.envelope, office),
-            proof=message.proof,
-        )
-        for item in items
-        for place, message in enumerate(item.messages)
-    ]
+    drafts = [draft for item in items for draft in drafts_of(item, office)]
     window = timedelta(minutes=office.settings.acknowledge.window_minutes)
     known = await load(connection, wanted(drafts, office), window=window)
     first: dict[object, Draft] = {}
@@ -70,6 +60,20 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
     crash_point("X9")
     await write.put(connection, items, drafts, known)
     return drafts
+
+
+def drafts_of(item: Item, office: Office) -> list[Draft]:
+    """One draft for each message of `item`, with nothing decided yet."""
+    return [
+        Draft(
+            item,
+            message,
+            fingerprint(message, item.envelope, place),
+            writer_of(message, item.envelope, office),
+            proof=message.proof,
+        )
+        for place, message in enumerate(item.messages)
+    ]
 
 
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:

@@ -30,7 +30,7 @@ OURS = "support@guichet.example"
 def scores(cases: Sequence[Case]) -> Iterator[Score]:
     """The scores of every `threads` folder among `cases`, each folder a desk of its own."""
     told = [case for case in cases if case.about == CONVERSATIONS and "thread" in case.expect]
-    for _, group in groupby(told, key=lambda case: case.path.parent):
+    for _, group in groupby(told, key=lambda case: case.folder):
         desk = list(group)
         yield from _compared(desk, _tickets(desk))
 
@@ -52,8 +52,7 @@ def _tickets(cases: Sequence[Case]) -> list[int]:
 
 
 def _draft(case: Case, place: int) -> Draft:
-    raw = case.raw()
-    message = see(raw).message
+    message = see(case.raw).message
     envelope = Envelope(
         channel="email",
         account=OURS,
