@@ -51,7 +51,7 @@ def _balance(row: Any) -> Balance:
 
 
 async def depths(connection: AsyncConnection) -> list[Depth]:
-    """Both queues as they stand."""
+    """Every queue as it stands."""
     return [
         Depth(
             queue=queue,
@@ -91,5 +91,5 @@ _DEPTHS = {
         ) AS waiting
         """
     )
-    for table, since in (("inbox", "received_at"), ("outbox", "created_at"))
+    for table, since in (("inbox", "received_at"), ("outbox", "created_at"), ("media", "created_at"))
 }

@@ -1,4 +1,4 @@
-"""The ledger: what came in and must be settled (inbox), what must go out (outbox).
+"""The ledger: what came in and must be settled (inbox), what must go out (outbox), files to be fetched (media).
 
     pending ──claim──▶ pending, due later, attempts + 1 ──complete──▶ done
        ▲                    │        │
@@ -24,13 +24,13 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
-from models.columns import Moment, document, key, moment, octets, one_of, words
+from models.columns import Moment, document, key, link, moment, octets, one_of, words
 
 STATES = ("pending", "done", "dead")
 OUTCOMES = ("", "ticket", "appended", "duplicate", "machine", "quarantined")
 KINDS = ("acknowledgement", "reply", "notice")
 
-CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802}
+CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802, "media": 0x6775_6963_6803}
 """Advisory locks under which claims of one table follow each other (the bytes spell "guich")."""
 
 
@@ -103,6 +103,35 @@ class OutboxItem(SQLModel, table=True):
     """Set, committed, just before bytes may leave; cleared when they certainly did not."""
     last_error: str = words()
     provider_id: str = words()
+    created_at: Moment = moment(now=True)
+    settled_at: Moment = moment(nullable=True)
+
+
+class MediaItem(SQLModel, table=True):
+    """A file that a message named and that its provider still keeps; its place is a row of `attachment`."""
+
+    __tablename__: ClassVar[str] = "media"
+    __table_args__ = (
+        one_of("state", STATES),
+        Index("media_pending", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_pending_lane", "lane", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_dead", "id", postgresql_where=text("state = 'dead'")),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: int = key()
+    attachment_id: int = link("attachment.id", nullable=False)
+    channel: str = words()
+    account: str = words()
+    lane: str = words()
+    """One a file: none waits for another."""
+    trace_id: str = words()
+    payload: dict[str, object] = document()
+    """The PendingFile."""
+    state: str = words("pending")
+    due_at: Moment = moment(now=True)
+    attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    last_error: str = words()
     created_at: Moment = moment(now=True)
     settled_at: Moment = moment(nullable=True)
 
@@ -202,6 +231,20 @@ async def defer(connection: AsyncConnection, table: str, item: Claim, *, seconds
             """
         ),
         {"id": item.id, "attempts": item.attempts, "seconds": seconds, "error": error},
+    )
+    return bool(result.rowcount)
+
+
+async def postpone(connection: AsyncConnection, table: str, item: Claim, *, seconds: float) -> bool:
+    """Put a claimed item back untried: the attempt does not count. False where the fence held it back."""
+    result = await connection.execute(
+        text(
+            f"""
+            UPDATE {table} SET due_at = now() + make_interval(secs => :seconds), attempts = attempts - 1
+            WHERE id = :id AND attempts = :attempts AND state = 'pending'
+            """
+        ),
+        {"id": item.id, "attempts": item.attempts, "seconds": seconds},
     )
     return bool(result.rowcount)
 

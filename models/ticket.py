@@ -3,6 +3,7 @@
 status   open → in_progress ⇄ waiting → resolved → closed        (a follow-up reopens)
 message  in | out | note | machine
 delivery (out only)  queued → sent → delivered → read, or failed; never backwards
+file     pending (still with the provider) → stored, or unavailable
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ COMMITMENT_HOURS = (2, 4, 6, 8, 24, 48, 72)
 PERIMETERS = ("IN", "OUT")
 DIRECTIONS = ("in", "out", "note", "machine")
 DELIVERY_STATES = ("", "queued", "sent", "delivered", "read", "failed", "unknown")
+FILE_STATES = ("stored", "pending", "unavailable")
 
 
 class Ticket(SQLModel, table=True):
@@ -127,7 +129,7 @@ class Attachment(SQLModel, table=True):
     """A file of a message; its bytes stand in the row, or in the object store under their SHA-256."""
 
     __tablename__: ClassVar[str] = "attachment"
-    __table_args__ = (Index("attachment_message", "message_id"),)
+    __table_args__ = (one_of("state", FILE_STATES), Index("attachment_message", "message_id"))
 
     id: int = key()
     message_id: int = link("message.id", nullable=False)
@@ -138,7 +140,10 @@ class Attachment(SQLModel, table=True):
     inline: bool = False
     content_id: str = words()
     content: bytes | None = octets()
-    """NULL: in the object store."""
+    """NULL: in the object store, or not here yet."""
+    state: str = words("stored")
+    detail: str = words()
+    """Why it is unavailable, or what is odd about it."""
 
 
 class TicketEvent(SQLModel, table=True):

@@ -46,6 +46,8 @@ class Draft:
     fingerprint: UUID
     id: int = 0
     subject_key: int = 0
+    quiet_seconds: float = 0.0
+    """An acknowledgement waits until the customer was silent for so long."""
     identity: KnownIdentity | None = None
     ticket: KnownTicket | None = None
     outcome: str = ""
@@ -64,8 +66,8 @@ class Draft:
 
     @property
     def kept(self) -> bool:
-        """Whether it becomes a row of its own: all but duplicates do."""
-        return self.outcome != "duplicate"
+        """Whether it becomes a row of its own: all do but duplicates, and what nobody has to read."""
+        return self.outcome != "duplicate" and not self.message.unseen
 
 
 @dataclass(frozen=True, slots=True)

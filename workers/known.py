@@ -46,12 +46,14 @@ class KnownIdentity:
     acknowledged_at: datetime | None = None
     blocked_until: datetime | None = None
     blocked_reason: str = ""
+    stopped_at: datetime | None = None
     name: str = ""
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
     new: bool = True
     changed: bool = False
+    consent_changed: bool = False
 
     @property
     def label(self) -> str:
@@ -181,6 +183,7 @@ async def _identities(connection: AsyncConnection, known: Known, addresses: Coll
             acknowledged_at=row.acknowledged_at,
             blocked_until=row.blocked_until,
             blocked_reason=row.blocked_reason,
+            stopped_at=row.stopped_at,
             new=False,
         )
 
@@ -253,7 +256,7 @@ _LOCK = text(
 )
 _IDENTITIES = text(
     """
-    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason
+    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason, stopped_at
     FROM identity JOIN unnest(cast(:channels AS text[]), cast(:addresses AS text[])) AS given (channel, address)
     USING (channel, address)
     """

@@ -76,12 +76,18 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     """The way of one message: the steps, in order. Each leaves its reason."""
     if dedupe(draft, known, first):
         return
+    if draft.message.unseen:
+        draft.outcome, draft.report = "machine", draft.message.report
+        return
     threaded = thread(draft.message, label_of(sender_of(draft)), known, office.secret)
     draft.reasons["thread"] = threaded.reason
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return
     draft.identity = identity_of(sender_of(draft), known, name=draft.message.sender.name)
+    draft.quiet_seconds = quiet_seconds(draft, office)
+    if draft.message.consent and consent(draft, threaded, known):
+        return
     if threaded.ticket is None:
         categorise(draft, office)
         open_ticket(draft, known)
@@ -98,6 +104,24 @@ def dedupe(draft: Draft, known: Known, first: dict[object, Draft]) -> bool:
     if stored is None and earlier is draft:
         return False
     draft.outcome, draft.duplicate_of, draft.first = "duplicate", stored, None if stored else earlier
+    return True
+
+
+def consent(draft: Draft, threaded: Threaded, known: Known) -> bool:
+    """Step 2, for who says STOP, or takes it back: note it, and keep the message where it was said. False for others.
+
+    Whoever says START without having said STOP says something else ("YES"), and is heard as anybody.
+    """
+    identity = draft.identity
+    assert identity is not None  # noqa: S101 - set by decide
+    stop = draft.message.consent == "stop"
+    if not stop and identity.stopped_at is None:
+        return False
+    identity.stopped_at, identity.consent_changed = known.now if stop else None, True
+    file_machine_mail(draft, threaded, known)
+    draft.reasons["machine"] = f"{identity.label} {'wants nothing more from us' if stop else 'may be written to again'}"
+    if draft.ticket is not None:
+        draft.ticket.events.append((f"contact:{identity.label}", "consent", "", "stopped" if stop else "given"))
     return True
 
 
@@ -181,9 +205,10 @@ def answer(draft: Draft, known: Known, office: Office) -> None:
     scopes = scopes_of(draft, office)
     subject = draft.subject_key = subject_key(message.subject)
     blocked = recipient.blocked_until is not None and recipient.blocked_until > known.now
+    stopped = f"its owner said STOP on {recipient.stopped_at:%Y-%m-%d}" if recipient.stopped_at else ""
     history = acknowledge.History(
         new_ticket=draft.outcome == "ticket",
-        blocked=recipient.blocked_reason if blocked else "",
+        blocked=stopped or (recipient.blocked_reason if blocked else ""),
         acknowledged_at=recipient.acknowledged_at,
         same_subject=identity.recent.get(subject, 0),
         any_subject=sum(identity.recent.values()),
@@ -237,6 +262,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:
     """Keep mail that is about other mail: in the ticket that it concerns, if any; it opens and reopens nothing."""
     draft.outcome, draft.ticket, draft.report = "machine", threaded.ticket, draft.message.report
+    draft.identity = draft.identity or known.identities.get(sender_of(draft))
     concerned = draft.report.message_id if draft.report else ""
     if draft.ticket is None and concerned:
         draft.ticket = next((ticket for ticket, own in known.tickets_of(message_key(concerned)) if own), None)
@@ -259,6 +285,12 @@ def answers_from(draft: Draft) -> tuple[str, str]:
     """Channel and account that answers go out from."""
     message, envelope = draft.message, draft.item.envelope
     return message.answer_by or envelope.channel, message.answer_from or envelope.account
+
+
+def quiet_seconds(draft: Draft, office: Office) -> float:
+    """How long the acknowledgement waits for further lines: only where there are conversations."""
+    channel = office.channels.get(answers_from(draft)[0])
+    return channel.quiet_seconds if channel and draft.message.conversation else 0.0
 
 
 def label_of(address: Address) -> str:

@@ -3,9 +3,9 @@
 Checked in this order, the first that holds wins:
 
     1. reply address   our own address with a token sealed for a ticket and one of its participants
-    2. conversation    on channels of short lines: the sender's open conversation
-    3. message ids     In-Reply-To and References, the latest first; then the message's own id (a root that arrives
+    2. message ids     In-Reply-To and References, the latest first; then the message's own id (a root that arrives
                        after its reply); each only if the sender takes part in that ticket, or the id carries our seal
+    3. conversation    on channels of short lines: the sender's open conversation
     4. subject token   [#123], only if the sender takes part in that ticket
 
 Naming a ticket proves nothing by itself. A message that names a stranger's ticket opens one of its own, with a remark.
@@ -84,8 +84,8 @@ def thread(message: InboundMessage, label: str, known: Known, secret: bytes) -> 
     strangers: list[str] = []
     for found in (
         _by_reply_address(message, known, secret),
-        _by_conversation(message, known),
         _by_ids(message, label, known, secret, strangers),
+        _by_conversation(message, known),
         _by_subject(message, label, known, strangers),
     ):
         if found is not None:

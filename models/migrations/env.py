@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 import models.contact
+import models.conversation
 import models.cursor
 import models.ledger
 import models.ticket  # noqa: F401 - the imports register the tables
