@@ -25,6 +25,7 @@ def known(**more: Any) -> dict[str, Any]:
         "numbers": [twilio.NUMBER],
         "accounts": [twilio.SECOND],
         "reconcile_seconds": 0,
+        "sms_per_second": 50,
         **more.get("twilio", {}),
     }
     return {

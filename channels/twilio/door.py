@@ -19,7 +19,7 @@ from aiohttp import web
 
 from channels import Accept, Malformed
 from channels.client_address import client_address, networks
-from channels.twilio import call, voice
+from channels.twilio import call, callback, voice
 from channels.twilio.fields import Fields
 from channels.twilio.fields import read as read_fields
 from channels.twilio.signature import JSON, Signatures
@@ -131,7 +131,11 @@ class Door:
             facts={
                 "peer": client_address(request, self._proxies),
                 "account": fields["AccountSid"],
-                **({"message": request.query["message"][:300]} if "message" in request.query else {}),
+                **(
+                    {callback.NAME: callback.read(request.query[callback.NAME])}
+                    if callback.NAME in request.query
+                    else {}
+                ),
             },
         )
         await store(self._accept, [RawMessage(envelope, body)])

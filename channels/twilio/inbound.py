@@ -13,7 +13,7 @@ from typing import Any
 
 from channels import Malformed
 from channels.clean_text import line, says_something
-from channels.twilio import call, errors
+from channels.twilio import call, callback, errors
 from channels.twilio.accounts import WHATSAPP, answerable, is_ours
 from channels.twilio.consent import keyword
 from channels.twilio.fields import Fields, read
@@ -137,7 +137,7 @@ def report(fields: Fields, envelope: Envelope) -> InboundMessage:
     told = DeliveryReport(
         state=STATES.get(fields["MessageStatus"].lower(), ""),
         recipient=fields["To"],
-        message_id=envelope.facts.get("message", ""),
+        message_id=envelope.facts.get(callback.NAME, ""),
         status=str(code) if code else "",
         reason=errors.words(code, line(fields["ErrorMessage"], 400)),
         stopped=code in errors.STOPPED,

@@ -26,6 +26,7 @@ from channels.download import Source, download
 from channels.media import attached, most_bytes
 from channels.twilio import errors
 from channels.twilio.accounts import accounts, answerable, owner
+from channels.twilio.callback import NAME, written
 from channels.twilio.outbound import Pairs, parameters
 from models.envelope import AttachedFile, OutboundMessage, PendingFile, Receipt, Template
 
@@ -52,7 +53,7 @@ class Rest:
             raise Refused(f"no account of the settings sends from {outbound.account}")
         if not answerable(outbound.to.address):
             raise Refused(f"{outbound.to.address} cannot be answered: it is no number")
-        callback = f"{self._status_url}?{urlencode({'message': outbound.message_id})}"
+        callback = f"{self._status_url}?{NAME}={written(outbound.message_id)}"
         url = f"{self._settings.api_url}/2010-04-01/Accounts/{quote(account.account_sid)}/Messages.json"
         receipt = Receipt()
         for pairs in parameters(outbound, account.messaging_service_sid):
