@@ -75,7 +75,11 @@ class KnownTicket:
     acknowledged: bool = False
     updated_at: datetime | None = None
     columns: dict[str, Any] = field(default_factory=dict)
-    """Of a new ticket: its other columns."""
+    """Of a new ticket: its other columns. Of a young one: those that further lines may change."""
+    opening: str = ""
+    """Of a young conversation that nobody has taken in hand: all that its customer said so far."""
+    judged: set[str] = field(default_factory=set)
+    """The columns that further lines changed."""
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """actor, kind, old, new."""
     added_messages: int = 0
@@ -157,6 +161,8 @@ class Wanted:
     ticket_ids: Collection[int]
     conversations: Collection[str]
     scopes: Collection[str]
+    young_seconds: float = 0.0
+    """How old a conversation's ticket may be for further lines to belong to its beginning."""
 
 
 async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
@@ -194,6 +200,8 @@ async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) ->
         known.keys.setdefault(row.key, {})[row.ticket_id] = row.own
         numbers.add(row.ticket_id)
     await _tickets(connection, known, numbers, wanted.conversations)
+    if wanted.conversations and wanted.young_seconds:
+        await _openings(connection, known, wanted)
     merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     while merged:
         await _tickets(connection, known, merged, ())
@@ -221,6 +229,14 @@ async def _tickets(
         known.tickets[row.id] = ticket
         if row.conversation:
             known.conversations[row.conversation] = ticket
+
+
+async def _openings(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
+    values = {"conversations": list(wanted.conversations), "seconds": wanted.young_seconds}
+    for row in await connection.execute(_OPENINGS, values):
+        if ticket := known.tickets.get(row.id):
+            ticket.opening = row.opening
+            ticket.columns = {name: getattr(row, name) for name in JUDGED}
 
 
 async def _budgets(
@@ -269,6 +285,18 @@ _TICKETS = text(
     WHERE id = ANY(:ids)
        OR (conversation <> '' AND conversation = ANY(:conversations) AND status NOT IN ('resolved', 'closed'))
     ORDER BY id FOR UPDATE
+    """
+)
+JUDGED = ("priority", "commitment_hours", "category", "product", "language")
+"""What triage says of a ticket, and may say anew."""
+_OPENINGS = text(
+    f"""
+    SELECT ticket.id, {", ".join(f"ticket.{name}" for name in JUDGED)},
+        (SELECT string_agg(message.text, E'\\n' ORDER BY message.id) FROM message
+         WHERE message.ticket_id = ticket.id AND message.direction = 'in') AS opening
+    FROM ticket
+    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open' AND assignee_id IS NULL
+      AND created_at > now() - make_interval(secs => :seconds)
     """
 )
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")

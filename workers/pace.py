@@ -21,6 +21,8 @@ from config import logs
 FORGET = 4_096
 """Keys after which those that lie in the past are forgotten."""
 REDIS_SECONDS = 0.5
+LEAST = 1e-6
+"""A shorter wait is a rounding error."""
 
 log = logs.of("pace")
 
@@ -56,7 +58,7 @@ class Pace:
         now = self._clock()
         due = {rate.key: max(self._next.get(rate.key, 0.0), now) for rate in rates}
         wait = max(due[rate.key] - now - (rate.burst - 1) / rate.per_second for rate in rates)
-        if wait > 0:
+        if wait > LEAST:
             return wait
         for rate in rates:
             self._next[rate.key] = due[rate.key] + 1 / rate.per_second

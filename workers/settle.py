@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
 from models.envelope import InboundMessage
-from workers import acknowledge, receipt, write
+from workers import acknowledge, burst, receipt, write
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.dedupe import fingerprint
 from workers.known import Address, Known, KnownIdentity, KnownTicket, Wanted, hash_key, load, message_key
@@ -65,6 +65,7 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},
         scopes={scope for draft in drafts for scope in scopes_of(draft, office)},
+        young_seconds=burst.seconds(office.settings),
     )
 
 
@@ -93,6 +94,8 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         open_ticket(draft, known)
     else:
         append(draft, threaded, threaded.ticket, known)
+        if threaded.ticket.opening and draft.message.conversation:
+            burst.join(threaded.ticket, draft.message, office.rules)
     register(draft, known)
     answer(draft, known, office)
 
@@ -156,6 +159,7 @@ def open_ticket(draft: Draft, known: Known) -> None:
             "language": verdict.language,
         },
     )
+    ticket.opening = message.reply_text if draft.quiet_seconds else ""
     ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
     draft.ticket, draft.outcome = ticket, "ticket"
     if message.conversation:

@@ -23,10 +23,8 @@ from models.conversation import Heard
 from models.ledger import MediaItem
 from models.ticket import Attachment
 from workers.batch import Draft
-from workers.known import Known, draw
-
-LONGEST_QUIET = 4
-"""An acknowledgement waits at most so many times the quiet time: some never stop writing."""
+from workers.burst import LONGEST_QUIET
+from workers.known import JUDGED, Known, draw
 
 
 async def put(connection: AsyncConnection, drafts: Sequence[Draft], known: Known) -> None:
@@ -37,6 +35,7 @@ async def put(connection: AsyncConnection, drafts: Sequence[Draft], known: Known
         keys = [f"acknowledgement:{number}" for number in quiet]
         await connection.execute(_QUIET, {"keys": keys, "seconds": list(quiet.values())})
     await _files(connection, drafts, known)
+    await _judge(connection, drafts)
     changed = [d for d in drafts if d.message.changes and d.ticket]
     for draft in changed:
         assert draft.ticket is not None  # noqa: S101 - selected so
@@ -93,6 +92,14 @@ async def _files(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
     await copy(connection, _table(MediaItem), duties)
 
 
+async def _judge(connection: AsyncConnection, drafts: Sequence[Draft]) -> None:
+    """What further lines told of tickets that stood before."""
+    tickets = {id(d.ticket): d.ticket for d in drafts if d.ticket and d.ticket.judged and not d.ticket.new}
+    for ticket in tickets.values():
+        values = {name: ticket.columns[name] for name in JUDGED}
+        await connection.execute(_JUDGED, {"id": ticket.id, **values})
+
+
 def _table(model: type[SQLModel]) -> Table:
     table: Table = model.__table__  # type: ignore[attr-defined]
     return table
@@ -106,6 +113,7 @@ _QUIET = text(
     WHERE unique_key = given.key AND state = 'pending' AND attempts = 0 AND due_at > now()
     """
 )
+_JUDGED = text(f"UPDATE ticket SET {', '.join(f'{name} = :{name}' for name in JUDGED)} WHERE id = :id")
 _CHANGED = text(
     """
     UPDATE message SET remarks = array_append(remarks, cast(:change AS text))
