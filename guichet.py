@@ -250,14 +250,17 @@ def simulate(
     seconds: Annotated[float, typer.Option(help="For how long.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 1,
     forms: Annotated[float, typer.Option(help="Share of forms among them, 0 to 1.")] = 0.1,
+    lines: Annotated[
+        float, typer.Option(help="Share of short lines, where a provider's stand-in runs on this machine, 0 to 1.")
+    ] = 0.2,
 ) -> None:
-    """Play customers who write French and English mails and forms, through the real doors; then sum up."""
+    """Play customers who write French and English mails, forms and lines, through the real doors; then sum up."""
     from gateway.simulate import run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = settings_or_exit()
     database_url, _redis_url = addresses(settings)
-    sys.exit(asyncio.run(run(settings, database_url, rate=rate, seconds=seconds, seed=seed, forms=forms)))
+    sys.exit(asyncio.run(run(settings, database_url, rate=rate, seconds=seconds, seed=seed, forms=forms, lines=lines)))
 
 
 @app.command()

@@ -154,6 +154,15 @@ class WayIn(NamedTuple):
     """What else one must know."""
 
 
+class Rehearsed(NamedTuple):
+    """A request as a provider would send it, for rehearsals."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    external_id: str
+
+
 class Rate(NamedTuple):
     """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
 
@@ -195,6 +204,13 @@ class Channel:
         """What somebody of ours wrote down by hand, as the raw message that `normalise` reads.
 
         None on channels where nothing is written down; ValueError, in words, for a note that cannot be one.
+        """
+        return None
+
+    def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise
+        """What the provider would send if `number` wrote `text`, signed; `name` is letters that no other message has.
+
+        None where nothing may be rehearsed: answers would go to real people wherever the provider is the real one.
         """
         return None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel, Rate, Refused, WayIn
+from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
 from channels.meta.inbound import inbound
 from models.envelope import (
     AttachedFile,
@@ -75,6 +75,12 @@ class Meta(Channel):
             language=self.settings.triage.languages[0],
             numbers=self.settings.meta.phone_number_ids,
         )
+
+    def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:
+        """A webhook of one text message, for a stand-in of Meta on this machine."""
+        from channels.meta.rehearsal import rehearsed
+
+        return rehearsed(self.settings.meta, number, text, name, now=self._clock())
 
     def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer a burst, then one in six seconds (error 131056)."""

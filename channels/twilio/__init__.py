@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel, Rate, Refused, WayIn
+from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
 from channels.twilio.accounts import WHATSAPP, accounts
 from channels.twilio.inbound import inbound
 from models.envelope import (
@@ -80,6 +80,12 @@ class Twilio(Channel):
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """What one request says. Raises `Malformed`."""
         return inbound(raw.body, raw.envelope, self.settings)
+
+    def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:
+        """A request about one message, for a stand-in of Twilio on this machine: WhatsApp and SMS by turns."""
+        from channels.twilio.rehearsal import rehearsed
+
+        return rehearsed(self.settings, number, text, name)
 
     def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""
