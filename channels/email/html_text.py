@@ -18,7 +18,8 @@ MAX_QUOTES = 10
 
 _TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
 _UNSEEN = re.compile(
-    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe)\b", re.IGNORECASE
+    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe|video|audio|canvas)\b",
+    re.IGNORECASE,
 )
 _NOT_SHOWN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all"
