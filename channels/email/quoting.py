@@ -53,14 +53,15 @@ class Reading:
 
     def run(self) -> None:
         """Give every line its kind."""
-        index, stop = 0, len(self.lines)
+        index, lines, kinds = 0, self.lines, self.kinds
+        stop = len(lines)
         while index < stop:
-            line = self.lines[index]
+            line = lines[index]
             if not line:
                 index += 1
             elif line[0] in _QUOTE_MARKS:
                 index = self._quoted(index, line)
-            elif _is_prose(line) and not (index and self.kinds[index - 1]):
+            elif not (index and kinds[index - 1]) and _is_prose(line):
                 index += 1
             else:
                 index = self._unquoted(index, line)

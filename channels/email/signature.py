@@ -127,13 +127,14 @@ def _delimited(lines: Sequence[str], written: Sequence[int]) -> int | None:
     """Where '-- ' or a rule above a card begins."""
     for rank, index in enumerate(written):
         line = lines[index]
+        if line[0] not in _RULE_LETTERS:
+            continue
         below = len(written) - rank - 1
         if line == "-- " and below <= 20:
             return index
         if line == "--" and _is_plain_card([lines[other] for other in written[rank + 1 :]]):
             return index
-        ruled = below and line[0] in _RULE_LETTERS and _RULE.match(line)
-        if ruled and _is_card([lines[other] for other in written[rank + 1 :]]):
+        if below and _RULE.match(line) and _is_card([lines[other] for other in written[rank + 1 :]]):
             return index
     return None
 
