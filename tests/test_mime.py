@@ -175,6 +175,11 @@ class TestStructure:
         (image,) = read(raw).attachments
         assert (image.inline, image.content_id, image.content) == (True, "1@x", b"GIF")
 
+    @pytest.mark.parametrize("given", [b"image/", b"image/\xe9", b"a/b/c", b"<b>/x", b"a/" + b"b" * 300])
+    def test_a_file_of_no_proper_type_is_unknown_bytes(self, given):
+        found = read(MIXED + part(b"Hi") + part(b"x", b"Content-Type: " + given + b"; name=a.bin") + b"--b--")
+        assert [file.content_type for file in found.attachments if file.filename] == ["application/octet-stream"]
+
     def test_an_invitation_in_an_alternative_is_a_file(self):
         raw = HEAD + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + part(b"Lunch?")
         raw += part(b"BEGIN:VCALENDAR", b"Content-Type: text/calendar; method=REQUEST") + b"--b--"
