@@ -168,6 +168,11 @@ class TestStructure:
         found = read(MIXED + part(b"words", b"Content-Type: text/plain; name=a.txt") + b"--b--")
         assert (found.text, names(found)) == ("words", ["a.txt"])
 
+    def test_other_text_is_read_where_there_is_no_plain_one(self):
+        assert read(MIXED + part(b"# words", b"Content-Type: text/markdown") + b"--b--").text == "# words"
+        assert read(MIXED + part(b"<bold>words</bold>", b"Content-Type: text/enriched") + b"--b--").text == "words"
+        assert read(MIXED + part(b"BEGIN:VCARD", b"Content-Type: text/vcard") + b"--b--").text == ""
+
     def test_images_of_the_html_are_inline_and_keep_their_id(self):
         raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n"
         raw += part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
