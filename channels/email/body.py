@@ -18,7 +18,9 @@ _PARAM = re.compile(r"<param>[^<]*</param>", re.IGNORECASE)
 _BREAKS = re.compile(r"\n+")
 _WORD = re.compile(r"\w+")
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
-_FOR_PROGRAMS = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/css", "text/csv"})
+_FOR_PROGRAMS = frozenset(
+    ["text/calendar", "text/css", "text/csv", "text/directory", "text/rfc822-headers", "text/vcard", "text/x-vcard"]
+)
 """Text that is written for programs, not for people."""
 _MAX_COMPARED = 20_000
 """Characters by which two texts are compared."""

@@ -31,6 +31,7 @@ _QUOTE_MARKS = (">", "\uff1e")
 _SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
 _SUSPICIOUS_STARTS = frozenset("-_=*—–#[(<~")
 _DIGITS = frozenset("0123456789")
+_LAST_LETTERS = frozenset(word[-3:] for word in quote_headers.LAST_WORDS)
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -284,7 +285,7 @@ def _is_prose(line: str) -> bool:
         and first < "\u3000"
         and line[-1] not in _SUSPICIOUS_ENDS
         and "@" not in line[:160]
-        and line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS
+        and (line[-3:] not in _LAST_LETTERS or line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS)
         and (first in _DIGITS or _opens_as_prose(line))
     )
 
