@@ -185,6 +185,18 @@ class TestStructure:
         found = read(MIXED + part(b"Hi") + part(b"x", b"Content-Type: " + given + b"; name=a.bin") + b"--b--")
         assert [file.content_type for file in found.attachments if file.filename] == ["application/octet-stream"]
 
+    def test_what_the_html_shows_is_inline_wherever_it_stands_and_what_it_does_not_is_a_file(self):
+        raw = MIXED + part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=shown.gif", b"Content-ID: <1@x>")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=other.gif", b"Content-ID: <2@x>") + b"--b--"
+        assert [(file.filename, file.inline) for file in read(raw).attachments] == [
+            ("shown.gif", True),
+            ("other.gif", False),
+        ]
+        raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n" + part(b"<p>hi", b"Content-Type: text/html")
+        raw += part(b"%PDF", b"Content-Type: application/pdf; name=a.pdf", b"Content-ID: <3@x>") + b"--b--"
+        assert [file.inline for file in read(raw).attachments] == [False]
+
     def test_an_invitation_in_an_alternative_is_a_file(self):
         raw = HEAD + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + part(b"Lunch?")
         raw += part(b"BEGIN:VCALENDAR", b"Content-Type: text/calendar; method=REQUEST") + b"--b--"

@@ -24,11 +24,12 @@ _NO_NAME_CHARACTERS = re.compile(r"[/\\:*?\"<>|\x00-\x1f]+")
 _MAX_SUBJECT = 100
 
 
-def of(entity: Entity, content: bytes) -> AttachedFile:
-    """The file that a leaf is, `content` being its decoded bytes."""
+def of(entity: Entity, content: bytes, html: str) -> AttachedFile:
+    """The file that a leaf is, `content` being its decoded bytes and `html` the mail's HTML, which may show it."""
     content_id = entity.headers.first("content-id").strip("<> \t")
-    related = entity.parent is not None and entity.parent.content_type == "multipart/related"
-    inline = entity.disposition == "inline" or (entity.disposition != "attachment" and related and bool(content_id))
+    inline = entity.disposition == "inline"
+    if content_id and not entity.disposition:
+        inline = f"cid:{content_id}" in html or _belongs_to_html(entity)
     return AttachedFile(
         filename=name_of(entity) or _usual_name(entity, content),
         content_type=media_type(entity.content_type),
@@ -36,6 +37,12 @@ def of(entity: Entity, content: bytes) -> AttachedFile:
         inline=inline,
         content_id=encoded_words.tidy(content_id)[:500],
     )
+
+
+def _belongs_to_html(entity: Entity) -> bool:
+    """Whether a leaf is an image beside HTML (RFC 2387); other files that stand there were attached."""
+    related = entity.parent is not None and entity.parent.content_type == "multipart/related"
+    return related and entity.content_type.startswith("image/")
 
 
 def name_of(entity: Entity) -> str:
