@@ -17,8 +17,10 @@ MAX_QUOTES = 10
 """Quote marks before a line."""
 
 _TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
+_TAG = re.compile(r"<[a-zA-Z/!?]")
 _UNSEEN = re.compile(
-    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe)\b", re.IGNORECASE
+    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe|video|audio|canvas)\b",
+    re.IGNORECASE,
 )
 _NOT_SHOWN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all"
@@ -79,6 +81,8 @@ _NEVER_NESTED = frozenset({"p", "li", "option"})
 
 def to_text(html: str) -> str:
     """`html` as plain text, lines ending in LF, without blank lines at its ends."""
+    if not _TAG.search(html):
+        html = f'<p style="white-space:pre-line">{html}'  # plain text under a wrong label: lines are all its shape
     writer = _Writer()
     for token in _TOKEN.finditer(_visible(_without_zero_width(html[:MAX_HTML]))):
         closing, name, attributes, declaration, text = token.groups()
