@@ -10,7 +10,7 @@ from __future__ import annotations
 
 
 def _words(table: str) -> frozenset[str]:
-    return frozenset(word for line in table.strip().splitlines() for word in line.strip().split("|"))
+    return frozenset(word.casefold() for line in table.strip().splitlines() for word in line.strip().split("|"))
 
 
 WROTE = _words(

@@ -34,6 +34,7 @@ from channels.email.signature_words import (
     VALEDICTIONS,
 )
 
+_LONG_PARAGRAPH = 150
 _TAIL = 40
 """Lines at the end that are looked at."""
 
@@ -47,6 +48,7 @@ _CONTACT = re.compile(
 _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
 _ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
 _DASHED_NAME = re.compile(r"(?:--?|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
+_ON_BEHALF = re.compile(r"(?:i\.\s?[av]\.|ppa\.|p\.?\s?o\.?|p\.?p\.?)\s", re.IGNORECASE)
 _FOOTER = re.compile(
     r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
 )
@@ -62,6 +64,8 @@ _TELLING_HEADS = frozenset(
     for end in ("", " ", ",", ".", "!", ":", ";")
 )
 """The first three letters of all of these: a glance at them spares most lines the closer looks."""
+_LONG_VALEDICTIONS = tuple(f"{words} " for words in sorted(VALEDICTIONS) if " " in words and len(words) >= 12)
+"""Those that people go on after: 'Mit freundlichen Grüßen aus Köln'."""
 _TELLING_LETTERS = frozenset(_RULE_LETTERS + "<[(w")
 
 
@@ -161,17 +165,20 @@ def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[in
 def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
     """Where a paragraph about confidentiality begins that programs of companies put at the end.
 
-    It stands by itself, or speaks like a lawyer: with two of their words.
+    It is long and stands by itself, or speaks like a lawyer: with two of their words.
     """
     for index in telling:
         if index == written[0] or _head(lines[index]) not in _LEGAL_WORDS:
             continue
+        if index == written[1] and lines[written[0]].endswith(","):
+            continue  # only a greeting stands above: then it is what was written
         if not lines[index][:48].lstrip(_DECORATION).casefold().startswith(DISCLAIMERS):
             continue
         paragraph = " ".join(lines[index : index + 5])[:600].casefold()
         above = lines[index - 1]
         ruled = _RULE.match(above) is not None
-        if len(paragraph) > 40 and _is_legal(paragraph, 2 if above and not ruled else 1):
+        alone = not above or ruled
+        if _is_legal(paragraph, 1 if alone and len(paragraph) > _LONG_PARAGRAPH else 2):
             return index - ruled
     return None
 
@@ -238,11 +245,14 @@ def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
 
 
 def _is_valediction(line: str) -> bool:
-    return len(line) < 60 and line[-1] not in "?)>" and line.strip(" \t\u00a0,.!;:*_-–—。").casefold() in VALEDICTIONS
+    if len(line) >= 60 or line[-1] in "?)>":
+        return False
+    bare = line.strip(" \t\u00a0,.!;:*_-–—。").casefold()
+    return bare in VALEDICTIONS or (bare.startswith(_LONG_VALEDICTIONS) and len(bare.split()) <= 6)
 
 
 def _is_name(line: str) -> bool:
-    bare = line.strip(" \t\u00a0*_|,")
+    bare = _ON_BEHALF.sub("", line.strip(" \t\u00a0*_|,"))
     return (
         0 < len(bare) <= 60
         and len(bare.split()) <= 6

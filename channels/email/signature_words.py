@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 def _words(table: str) -> tuple[str, ...]:
-    return tuple(word for line in table.strip().splitlines() for word in line.strip().split("|"))
+    return tuple(word.casefold() for line in table.strip().splitlines() for word in line.strip().split("|"))
 
 
 SENT_FROM = _words(
@@ -122,7 +122,8 @@ VALEDICTIONS = frozenset(
         mit freundlichen grüßen|mit freundlichen grüssen|freundliche grüße|viele grüße|beste grüße|liebe grüße
         mfg|vg|lg
         mit freundlichem gruß|herzliche grüße|schöne grüße|gruß|grüße|mit besten grüßen|freundliche grüsse|viele grüsse
-        hochachtungsvoll|beste grüsse|vielen dank|danke
+        hochachtungsvoll|beste grüsse|vielen dank|danke|besten dank|gruss|gruß & dank|danke und gruß|danke & gruß
+        besten dank & gruß|besten dank und gruß|vielen dank und viele grüße|vielen dank und beste grüße
         saludos|un saludo|saludos cordiales|atentamente|un cordial saludo|reciba un cordial saludo|gracias
         muchas gracias
         cordialmente|saluti|cordiali saluti|distinti saluti|un saluto|grazie|a presto|un cordiale saluto|grazie mille
@@ -172,7 +173,7 @@ LEGAL = _words(
     confiden|privileg|intended recipient|intended solely|addressee|unauthori|before printing|before you print|viruses
     destinataire|exclusivement|imprimer|vertraulich|bestimmt|befugt|empfänger|destinatario|destinatário
     exclusiv|esclusiv
-    ausdrucken|umwelt|stampare|milieu|wydruk|środowisk|environment|medio ambiente|meio ambiente
+    environnement|imprimir|print|ambiente|ausdrucken|umwelt|stampare|milieu|wydruk|środowisk|environment
     riservat|vertrouwelijk|bestemd|geadresseerde|poufn|adresat|przeznaczon
     """
 )
