@@ -28,6 +28,7 @@ from channels.email.quote_words import (
     WROTE,
     WROTE_UNSPACED,
 )
+from channels.email.signature_words import PARTICLES
 
 LONGEST = 400
 """Characters of a joined header that are looked at."""
@@ -187,7 +188,7 @@ def _names_writer(text: str, body: str, verb: re.Match[str]) -> bool:
         return False
     if _PRONOUN_LAST.search(body[: verb.start()]) or len(body[verb.end() :].split()) > 8:
         return False
-    return all(name[0].isupper() or name in _NAME_PARTICLES for name in names)
+    return all(name[0].isupper() or name in (*PARTICLES, "via") for name in names)
 
 
 _NAME_PARTICLES = frozenset(

@@ -28,7 +28,10 @@ from channels.email.signature_words import (
     GET_APP_LAST,
     LEGAL,
     MY,
+    PARTICLES,
     PROGRAM_LINES,
+    REFERRING,
+    SAID,
     SENT_FROM,
     SENT_FROM_LAST,
     VALEDICTIONS,
@@ -49,6 +52,7 @@ _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
 _ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
 _DASHED_NAME = re.compile(r"(?:--?|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
 _ON_BEHALF = re.compile(r"(?:i\.\s?[av]\.|ppa\.|p\.?\s?o\.?|p\.?p\.?)\s", re.IGNORECASE)
+_SAID = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, SAID))})(?![\w.-])")
 _FOOTER = re.compile(
     r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
 )
@@ -80,6 +84,7 @@ def find(lines: Sequence[str]) -> set[int]:
     gone = {index for index in telling if index >= last and is_program_line(lines[index])}
     if gone:
         gone |= {after for index, after in pairwise(written) if index in gone and _ONLY_LINK.match(lines[after])}
+        gone |= {above for above, index in pairwise(written) if index in gone and _RULE.match(lines[above])}
         written = [index for index in written if index not in gone]
     for beginning in (_standard, _legal, _ruled, _carded):
         start = beginning(lines, written, [index for index in telling if index not in gone])
@@ -158,7 +163,14 @@ def _names_device(rest: str) -> bool:
 def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
     """Where '-- ' stands, with what belongs to a card below it (RFC 3676 §4.3)."""
     return next(
-        (index for index in telling if lines[index] == "-- " and sum(other > index for other in written) <= 20), None
+        (
+            index
+            for index in telling
+            if lines[index] == "-- "
+            and sum(other > index for other in written) <= 20
+            and not (index and lines[index - 1].endswith(":"))
+        ),
+        None,
     )
 
 
@@ -208,9 +220,10 @@ def _is_plain_card(below: Sequence[str]) -> bool:
         return not below
     if any(_FOOTER.search(line[:200]) for line in below):
         return True
-    if len(below) <= 4 and _is_full_name(below[0]):
-        return not any(line.endswith("?") for line in below)
-    return len(below[0].split()) <= 6 and below[0][-1] not in ".?!:`" and not any(map(_is_sentence, below))
+    if not _is_full_name(below[0]):
+        return False
+    quotations = [line for line in below if len(below) <= 4 and line[0] in "\"“„«'*"]
+    return not any(_is_sentence(line) for line in below if line not in quotations)
 
 
 def _is_card(below: Sequence[str]) -> bool:
@@ -219,7 +232,7 @@ def _is_card(below: Sequence[str]) -> bool:
         return False
     if any(_FOOTER.search(line[:200]) for line in below) and len(below) <= 6:
         return True
-    return _is_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
+    return _is_full_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
 
 
 def _carded(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
@@ -231,9 +244,15 @@ def _carded(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]
         below = [other for other in written if other > index]
         card = [lines[other] for other in below[1:]]
         plausible = len(card) >= 2 and _is_name(lines[below[0]]) and any(map(_is_contact, card))
-        if plausible and not any(map(_is_sentence, card)):
+        if plausible and not any(map(_is_sentence, card)) and not _refers_below(lines[:index]):
             return below[1]
     return None
+
+
+def _refers_below(lines: Sequence[str]) -> bool:
+    """True if the text speaks of an address, a number or what stands below: a card may be the answer."""
+    text = "\n".join(line[:400] for line in lines[-_TAIL:]).casefold()
+    return any(word in text for word in REFERRING)
 
 
 def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
@@ -263,9 +282,13 @@ def _is_name(line: str) -> bool:
 
 
 def _is_full_name(line: str) -> bool:
-    """True for two to four words, each with a capital."""
-    words = line.split(None, 4)
-    return 2 <= len(words) <= 4 and _is_name(line) and all(word[0].isupper() for word in words)
+    """True for up to four words, each with a capital or a particle: 'Marie de la Tour', 'NORD Ltd'."""
+    words = line.strip(_DECORATION + ",|.").split(None, 4)
+    return 1 <= len(words) <= 4 and _is_name(line) and all(_opens_name(word) for word in words)
+
+
+def _opens_name(word: str) -> bool:
+    return word[0].isupper() or not word[0].isalpha() or word[0] >= "\u0590" or word in PARTICLES
 
 
 def _is_contact(line: str) -> bool:
@@ -274,7 +297,7 @@ def _is_contact(line: str) -> bool:
 
 def _is_sentence(line: str) -> bool:
     """True if `line` reads like something said rather than like a line of a card."""
-    if line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s"):
+    if line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s") or _SAID.search(line[:200].casefold()):
         return True
     words = len(line.split(None, 12))
     if words > 6 and line[-1] in ".!:":
