@@ -129,6 +129,19 @@ LABELS: dict[str, str] = {
 }
 """Header labels of a quoted mail and what they stand for."""
 
+FORM_LABELS = _words(
+    """
+    message|your message|body|message body|comment|comments|question|text|description|phone|phone number|telephone
+    mobile|name|first name|last name|company|order|order number|ip address
+    votre message|texte|commentaire|commentaires|demande|téléphone|tél|nom|prénom|société|commande
+    nachricht|ihre nachricht|anliegen|kommentar|frage|telefon|firma|bestellnummer|vorname|nachname
+    mensaje|comentario|consulta|teléfono|nombre|empresa|pedido|messaggio|commento|richiesta|telefono|nome|azienda
+    mensagem|telefone|bericht|vraag|telefoonnummer|naam|bedrijf|wiadomość|treść|imię|meddelande|besked|viesti
+    сообщение|текст|телефон|имя|メッセージ|お名前|内容|电话|留言|姓名
+    """
+)
+"""What stands beside 'From:' in the mail of a contact form, and not in the header of a mail."""
+
 ORIGINAL = _words(
     """
     original message|original email|original e-mail|original mail|original msg|reply message|replied message
