@@ -52,6 +52,9 @@ SELF_NAMED: Final = """
 AWAY: Final = """
     out[- ]of[- ](the[- ])?office
     (away|absent) from (the )?(office|my desk)
+    .{1,60} (is|will be) (out of|away from) (the )?office.*
+    .{1,60} est (absente?|absent[(]e[)]|en conges?)( du bureau)?[.]?$
+    .{1,60} ist (ausser haus|abwesend|nicht im (buro|haus))[.]?$
     (on )?(vacation|annual leave|holidays?|leave|parental leave|maternity leave|sick leave)
     (holiday closure|(office|shop|we are) closed|closed for (the )?holidays?)
     (currently |temporarily )?(away|unavailable)
