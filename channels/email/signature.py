@@ -11,6 +11,7 @@ Losing a customer's words is worse than keeping a signature. A line goes when it
 - a last paragraph about confidentiality, or about not printing the mail
 - a last line '-Ann'
 - below 'Kind regards,' and a name: a card of several short lines with an address, number or link in it
+- below a name that opens the last paragraph: the same, with a mail address or a site in it
 """
 
 from __future__ import annotations
@@ -86,11 +87,13 @@ def find(lines: Sequence[str]) -> set[int]:
         gone |= {after for index, after in pairwise(written) if index in gone and _ONLY_LINK.match(lines[after])}
         gone |= {above for above, index in pairwise(written) if index in gone and _RULE.match(lines[above])}
         written = [index for index in written if index not in gone]
-    for beginning in (_standard, _legal, _ruled, _carded):
-        start = beginning(lines, written, [index for index in telling if index not in gone])
+        telling = [index for index in telling if index not in gone]
+    for beginning in (_standard, _legal, _ruled, _carded, _named):
+        start = beginning(lines, written, telling)
         if start is not None:
             gone.update(index for index in written if index >= start)
             written = [index for index in written if index < start]
+            telling = [index for index in telling if index < start]
     if _ends_in_dashed_name(lines, written):
         gone.add(written[-1])
     return gone
@@ -105,6 +108,7 @@ def _is_telling(line: str) -> bool:
         or first in _TELLING_LETTERS
         or first >= "\u2e80"
         or not first.isalnum()
+        or "@" in line[:60]
         or (len(line) <= 60 and line.endswith(SENT_FROM_LAST))
     )
 
@@ -247,6 +251,24 @@ def _carded(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]
         if plausible and not any(map(_is_sentence, card)) and not _refers_below(lines[:index]):
             return below[1]
     return None
+
+
+def _named(lines: Sequence[str], written: Sequence[int], _telling: Sequence[int]) -> int | None:
+    """Where the card below a name begins that is a paragraph of its own; the name stays.
+
+    It takes two ways to reach somebody, one of them a mail address or a site: an address to deliver to has none.
+    """
+    start = written[-1] if written else 0
+    while start and lines[start - 1]:
+        start -= 1
+    card = [lines[index] for index in written if index >= start]
+    above = [index for index in written if index < start]
+    if not above or not 3 <= len(card) <= 8 or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
+        return None
+    online = any("@" in line or "www." in line or "http" in line for line in card)
+    if not online or sum(map(_is_contact, card)) < 2 or any(map(_is_sentence, card)):
+        return None
+    return None if _refers_below(lines[:start]) else start + 1
 
 
 def _refers_below(lines: Sequence[str]) -> bool:
