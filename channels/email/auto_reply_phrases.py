@@ -199,7 +199,7 @@ CHALLENGED: Final = """
 
 CHALLENGE: Final = """
     (spam|junk|unsolicited|bulk|approved senders?|guest list) …(click|reply|confirm|verif|link|filter)
-    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|deliver|inbox|human)
-    (verif|confirm) …(you are (not|a)|that you|your address)
+    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|human|robot)
+    (automated|automatic) (message|system|filter) …(click|link|confirm|verif)
 """
 """What they ask."""
