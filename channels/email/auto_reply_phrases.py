@@ -52,6 +52,9 @@ SELF_NAMED: Final = """
 AWAY: Final = """
     out[- ]of[- ](the[- ])?office
     (away|absent) from (the )?(office|my desk)
+    .{1,60} (is|will be) (out of|away from) (the )?office.*
+    .{1,60} est (absente?|absent[(]e[)]|en conges?)( du bureau)?[.]?$
+    .{1,60} ist (ausser haus|abwesend|nicht im (buro|haus))[.]?$
     (on )?(vacation|annual leave|holidays?|leave|parental leave|maternity leave|sick leave)
     (holiday closure|(office|shop|we are) closed|closed for (the )?holidays?)
     (currently |temporarily )?(away|unavailable)
@@ -196,7 +199,7 @@ CHALLENGED: Final = """
 
 CHALLENGE: Final = """
     (spam|junk|unsolicited|bulk|approved senders?|guest list) …(click|reply|confirm|verif|link|filter)
-    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|deliver|inbox|human)
-    (verif|confirm) …(you are (not|a)|that you|your address)
+    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|human|robot)
+    (automated|automatic) (message|system|filter) …(click|link|confirm|verif)
 """
 """What they ask."""
