@@ -219,7 +219,8 @@ def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
     if not ticket.new and draft.proof not in ("proved", "aligned"):
         ticket.admit([writer.label] if writer.label else [])
         return
-    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *sorted(writer.addressed), *writer.desk])
+    others = (*writer.aliases, *sorted(writer.addressed), *writer.desk)
+    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *others])
 
 
 def answer(draft: Draft, known: Known, office: Office) -> None:
@@ -331,6 +332,7 @@ def writer_of(message: InboundMessage, envelope: Envelope, office: Office) -> Wr
         addressed=frozenset(addressed),
         desk=tuple(desk),
         circle=f"{channel}:list:{message.circle}" if message.circle else "",
+        aliases=tuple([f"{channel}:{mailbox(address)}" for address in message.aliases]),
     )
 
 
