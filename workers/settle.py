@@ -80,6 +80,7 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     return Wanted(
         addresses=addresses,
         message_keys={key for draft in drafts for key in _keys(draft)},
+        labels={label for draft in drafts for label in draft.writer.everybody},
         fingerprints={draft.fingerprint for draft in drafts},
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},

@@ -53,6 +53,11 @@ class Writer:
     aliases: tuple[str, ...] = ()
     """Further addresses that the sender names as theirs."""
 
+    @property
+    def everybody(self) -> frozenset[str]:
+        """All by whom the message may come to stand in a ticket."""
+        return self.addressed.union(self.aliases, filter(None, (self.label, self.circle)))
+
 
 @dataclass(frozen=True, slots=True)
 class Threaded:
