@@ -104,6 +104,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The HTML as it came, unsanitised; '' where there was none."""
     recipients: tuple[Address, ...] = ()
     """To and Cc, ours and others."""
+    aliases: tuple[str, ...] = ()
+    """Further addresses that the sender names as theirs (Reply-To). As little proved as the sender's own."""
     message_id: str = ""
     """The sender's id of the message, without angle brackets; '' where there was none."""
     references: tuple[str, ...] = ()

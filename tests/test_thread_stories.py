@@ -182,3 +182,21 @@ def test_a_mailing_list_is_named_by_whatever_names_it(head: str, name: str) -> N
 @pytest.mark.parametrize("value", ["", "AQ==", "no base64 at all!", "!" + "A" * 50, "\u00e9" * 40])
 def test_a_mark_that_cannot_be_read_is_none(value: str) -> None:
     assert conversation(read(f"Thread-Index: {value}\n{REST}\nx".encode())).marks == ()
+
+
+async def test_of_the_many_who_answered_one_newsletter_each_finds_their_own_ticket(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.known.CROWD", 3)
+    for turn in range(3):
+        for number in range(12):
+            who = f"reader{number}@example.com"
+            mail = letter(
+                f"{turn}", sender=who, subject=f"s{turn}", Message_ID=f"<{number}.{turn}@x>", In_Reply_To="<n@x>"
+            )
+            await desk.send(mail, sender=who)
+        await desk.settle()
+    found = await tickets_of(desk)
+    for number in range(12):
+        assert len({found[f"{number}.{turn}@x"] for turn in range(3)}) == 1
+    assert len(set(found.values())) == 12

@@ -16,6 +16,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+CROWD = 50
+"""Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
 MOST_RECENT = 1_000
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
 
@@ -189,6 +191,8 @@ class Wanted:
 
     addresses: Collection[Address]
     message_keys: Collection[int]
+    labels: Collection[str]
+    """Who writes and who is written to: of the many tickets of one key, theirs are loaded."""
     fingerprints: Collection[UUID]
     ticket_ids: Collection[int]
     conversations: Collection[str]
@@ -228,9 +232,14 @@ async def _identities(connection: AsyncConnection, known: Known, addresses: Coll
 
 async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
     numbers = set(wanted.ticket_ids)
-    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys)}):
+    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys), "most": CROWD}):
         known.keys.setdefault(row.key, {})[row.ticket_id] = row.own
         numbers.add(row.ticket_id)
+    crowded = [key for key, rows in known.keys.items() if len(rows) >= CROWD]
+    if crowded:
+        for row in await connection.execute(_CROWDED, {"keys": crowded, "labels": list(wanted.labels), "most": CROWD}):
+            known.keys[row.key][row.ticket_id] = row.own
+            numbers.add(row.ticket_id)
     await _tickets(connection, known, numbers, wanted.conversations)
     if wanted.conversations and wanted.young_seconds:
         await _openings(connection, known, wanted)
@@ -326,7 +335,25 @@ _IDENTITIES = text(
     USING (channel, address)
     """
 )
-_KEYS = text("SELECT key, ticket_id, own FROM thread_key WHERE key = ANY(:keys)")
+_KEYS = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key WHERE thread_key.key = given.key ORDER BY ticket_id LIMIT :most
+    ) AS found
+    """
+)
+_CROWDED = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key JOIN ticket ON ticket.id = thread_key.ticket_id
+        WHERE thread_key.key = given.key
+          AND (participants && cast(:labels AS text[]) OR guests && cast(:labels AS text[]))
+        ORDER BY ticket_id DESC LIMIT 10 * :most
+    ) AS found
+    """
+)
 _TICKETS = text(
     """
     SELECT id, contact_id, status, conversation, participants, guests, merged_into, continues, acknowledged_at,

@@ -45,6 +45,7 @@ def writer_of(message: InboundMessage, envelope: Envelope, office: Office) -> Wr
         addressed=frozenset(addressed),
         desk=tuple(desk),
         circle=f"{channel}:list:{message.circle}" if message.circle else "",
+        aliases=tuple([f"{channel}:{mailbox(address)}" for address in message.aliases]),
     )
 
 

@@ -81,6 +81,7 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     return Wanted(
         addresses=addresses,
         message_keys={key for draft in drafts for key in _keys(draft)},
+        labels={label for draft in drafts for label in draft.writer.everybody},
         fingerprints={draft.fingerprint for draft in drafts},
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},
@@ -248,7 +249,8 @@ def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
     if not ticket.new and draft.proof not in ("proved", "aligned"):
         ticket.admit([writer.label] if writer.label else [])
         return
-    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *sorted(writer.addressed), *writer.desk])
+    others = (*writer.aliases, *sorted(writer.addressed), *writer.desk)
+    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *others])
 
 
 def answer(draft: Draft, known: Known, office: Office) -> None:

@@ -66,6 +66,7 @@ def inbound(
         reply_text=new_words(mail.text, html=mail.html),
         html=mail.html,
         recipients=recipients,
+        aliases=tuple([person.address for person in mail.reply_to if person.address]),
         message_id=mail.message_id,
         references=talk.references,
         marks=talk.marks,
