@@ -94,8 +94,13 @@ _MESSAGES = text(
     """
     SELECT direction, channel, sender, subject, text, coalesce(nullif(reply_text, ''), text) AS reply_text, delivery,
         reasons, remarks, trace_id, created_at,
-        ARRAY(SELECT filename || ' (' || size || ' bytes)' FROM attachment WHERE message_id = message.id ORDER BY id)
-            AS attachments
+        ARRAY(
+            SELECT CASE state
+                WHEN 'pending' THEN coalesce(nullif(filename, ''), content_type) || ' (being fetched)'
+                WHEN 'unavailable' THEN coalesce(nullif(filename, ''), content_type) || ' (unavailable: ' || detail || ')'
+                ELSE filename || ' (' || size || ' bytes)' END
+            FROM attachment WHERE message_id = message.id ORDER BY id
+        ) AS attachments
     FROM message WHERE ticket_id = :number ORDER BY id
     """
 )

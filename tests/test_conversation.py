@@ -128,7 +128,7 @@ async def test_a_webhook_that_was_lost_is_found_in_twilios_list(phone_desk: Desk
     accept = phone_desk.runner.app[INBOX]
     now = [datetime(2026, 11, 25, 8, tzinfo=UTC)]
     watch = Reconciliation("twilio", phone_desk.settings, accept, clock=lambda: now[0])
-    rest, account = Rest(phone_desk.settings.twilio, ""), phone_desk.settings.twilio
+    rest, account = Rest(phone_desk.settings), phone_desk.settings.twilio
     cursor = accept.cursor(f"twilio:{twilio.ACCOUNT}")
     carrier.listed = [listed("SM0")]
     assert await watch.compare(account, rest, cursor) == 0, "what came before us is not ours to take in"
@@ -159,7 +159,10 @@ async def test_trouble_while_comparing_is_noted_and_loses_nothing(phone_desk: De
     accept = phone_desk.runner.app[INBOX]
     watch = Reconciliation("twilio", phone_desk.settings, accept, clock=lambda: datetime.now(UTC))
     broken = phone_desk.settings.twilio.model_copy(update={"api_url": "http://127.0.0.1:1"})
-    rest, cursor = Rest(broken, ""), accept.cursor(f"twilio:{twilio.ACCOUNT}")
+    rest, cursor = (
+        Rest(phone_desk.settings.model_copy(update={"twilio": broken})),
+        accept.cursor(f"twilio:{twilio.ACCOUNT}"),
+    )
     await watch.compare(phone_desk.settings.twilio, rest, cursor)
     assert await watch.compare(phone_desk.settings.twilio, rest, cursor) is None
     [row] = await phone_desk.rows("SELECT last_error FROM cursor")

@@ -154,6 +154,15 @@ async def test_a_user_without_a_number_is_known_by_the_scoped_id(phone_desk: Des
     assert row.sender_name == "Léa"
 
 
+async def test_a_user_who_hides_the_number_stays_in_the_conversation(phone_desk: Desk) -> None:
+    scoped = {"from_user_id": "FR.1349"}
+    await hear(phone_desk, {**message(text="Bonjour, ma commande ?"), **scoped})
+    hidden = {**message(wamid="wamid.IN2", text="Elle est en retard"), **scoped}
+    del hidden["from"]
+    await hear(phone_desk, hidden)
+    assert await outcomes(phone_desk) == ["ticket", "appended"]
+
+
 async def test_a_reaction_is_kept_in_its_ticket_and_answered_by_nobody(phone_desk: Desk) -> None:  # B59, A21
     await hear(phone_desk, message(text="Merci de votre aide"))
     await hear(phone_desk, message("reaction", "wamid.IN2", content={"message_id": "wamid.IN1", "emoji": "👍"}))

@@ -62,9 +62,10 @@ class Twilio(Channel):
         """Serve the webhooks, which `door` lists, and compare Twilio's list with ours."""
         # Here, since the child that reads messages needs no web server in its memory.
         from channels.twilio.door import Door
+        from channels.twilio.shared_file import route
 
         door = Door(self.name, self.settings, accept, self.refused, clock=self._clock, random=self._random)
-        app.add_routes(door.routes())
+        app.add_routes([*door.routes(), route(self.settings, self._clock)])
         if accounts(self.settings.twilio) and self.settings.twilio.reconcile_seconds:
             from channels.twilio.reconcile import Reconciliation
 
@@ -121,5 +122,5 @@ class Twilio(Channel):
         if not accounts(self.settings.twilio):
             raise Refused("twilio.account_sid and twilio.auth_token are not set: nothing can be sent or fetched")
         if self._rest is None:
-            self._rest = Rest(self.settings.twilio, f"{self.settings.base_url}/webhooks/twilio/status")
+            self._rest = Rest(self.settings)
         return self._rest
