@@ -96,9 +96,9 @@ _MESSAGES = text(
         reasons, remarks, trace_id, created_at,
         ARRAY(
             SELECT CASE state
+                WHEN 'stored' THEN filename || ' (' || size || ' bytes)'
                 WHEN 'pending' THEN coalesce(nullif(filename, ''), content_type) || ' (being fetched)'
-                WHEN 'unavailable' THEN coalesce(nullif(filename, ''), content_type) || ' (unavailable: ' || detail || ')'
-                ELSE filename || ' (' || size || ' bytes)' END
+                ELSE coalesce(nullif(filename, ''), content_type) || ' (unavailable: ' || detail || ')' END
             FROM attachment WHERE message_id = message.id ORDER BY id
         ) AS attachments
     FROM message WHERE ticket_id = :number ORDER BY id
