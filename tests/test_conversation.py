@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from channels.meta.graph import Graph
+from channels.meta.health import Health
 from channels.twilio.reconcile import Reconciliation
 from channels.twilio.rest import Rest
+from config.checking import problems
 from config.settings import Settings
 from gateway.app import INBOX
 from gateway.logged_call import CallError, log_call
@@ -165,9 +169,48 @@ async def test_trouble_while_comparing_is_noted_and_loses_nothing(phone_desk: De
     )
     await watch.compare(phone_desk.settings.twilio, rest, cursor)
     assert await watch.compare(phone_desk.settings.twilio, rest, cursor) is None
-    [row] = await phone_desk.rows("SELECT last_error FROM cursor")
+    [row] = await phone_desk.rows("SELECT last_error FROM cursor WHERE name LIKE 'twilio:%'")
     assert row.last_error == "Twilio cannot be reached"
     await rest.close()
+
+
+async def test_a_number_that_fares_badly_is_told_before_customers_notice(phone_desk: Desk, graph: meta.Meta) -> None:
+    health = Health("meta", phone_desk.settings.meta, phone_desk.runner.app[INBOX])
+    good, wrong = (
+        Graph(phone_desk.settings.meta),
+        phone_desk.settings.meta.model_copy(update={"access_token": SecretStr("expired")}),
+    )
+    await phone_desk.wait("SELECT count(*) FROM cursor WHERE last_success IS NOT NULL")  # the gateway looked by itself
+    await phone_desk.rows("UPDATE cursor SET leased_until = now() - interval '1 second' RETURNING name")
+    assert await health.look(good, meta.NUMBER) == ""
+    await phone_desk.rows("UPDATE cursor SET leased_until = now() - interval '1 second' RETURNING name")
+    graph.quality = "RED"
+    assert await health.look(good, meta.NUMBER) == "Meta rates the number RED"
+    await phone_desk.rows("UPDATE cursor SET leased_until = now() - interval '1 second' RETURNING name")
+    bad = Graph(wrong)
+    assert "Meta does not accept our token" in await health.look(bad, meta.NUMBER)
+    [row] = await phone_desk.rows("SELECT last_error FROM cursor")
+    assert "expired" not in row.last_error
+    await good.close()
+    await bad.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"GUICHET_META__ACCESS_TOKEN": "x"}, "without app_secret no webhook is believed"),
+        ({"GUICHET_META__VERIFY_TOKEN": "x"}, "without app_secret no webhook is believed"),
+        ({"GUICHET_TWILIO__AUTH_TOKEN": "x"}, "account_sid and auth_token belong together"),
+        ({"GUICHET_TWILIO__ACCOUNT_SID": "AC1"}, "account_sid and auth_token belong together"),
+        ({"GUICHET_META__API_URL": "http://graph.facebook.com"}, "it must begin with https://"),
+        ({"GUICHET_TWILIO__API_URL": "ftp://127.0.0.1"}, "it must begin with https://"),
+        ({"GUICHET_META__APP_SECRET": "x"}, ""),
+    ],
+)
+def test_half_a_secret_is_a_mistake(variables: dict[str, str], complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert [complaint in problem for problem in problems()] == ([True] if complaint else [])
 
 
 # Calls.

@@ -56,7 +56,10 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     """Everything that the messages may match on: what to lock and load."""
     addresses = {
-        address for draft in drafts for address in (sender_of(draft), acknowledged_address(draft)) if address[1]
+        address
+        for draft in drafts
+        for address in (sender_of(draft), acknowledged_address(draft), *others_of(draft))
+        if address[1]
     }
     return Wanted(
         addresses=addresses,
@@ -82,6 +85,8 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         return
     threaded = thread(draft.message, label_of(sender_of(draft)), known, office.secret)
     draft.reasons["thread"] = threaded.reason
+    if draft.message.also:
+        acquaint(draft, known)
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return
@@ -311,6 +316,22 @@ def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdent
         if address[1]:
             known.identities[address] = identity
     return identity
+
+
+def acquaint(draft: Draft, known: Known) -> None:
+    """Let all addresses that the provider says are one person's share a contact; those that have one keep it."""
+    addresses = [sender_of(draft), *others_of(draft)]
+    person = next((known.identities[address] for address in addresses if address in known.identities), None)
+    for address in addresses:
+        identity = identity_of(address, known, name=draft.message.sender.name)
+        person = person or identity
+        if identity.new and identity is not person and person.person is None:
+            identity.person = person
+
+
+def others_of(draft: Draft) -> list[Address]:
+    """Further addresses of the same person."""
+    return [(answers_from(draft)[0], address) for address in draft.message.also]
 
 
 def subject_key(subject: str) -> int:

@@ -60,6 +60,10 @@ class Meta(Channel):
 
         door = Door(self.name, self.settings, accept, self.refused, clock=self._clock, random=self._random)
         app.add_routes(door.routes())
+        if self.settings.meta.access_token.get_secret_value() and self.settings.meta.phone_number_ids:
+            from channels.meta.health import Health
+
+            app.cleanup_ctx.append(Health(self.name, self.settings.meta, accept).lifetime)
 
     def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - an address needs no words
         """The webhook, once it has its secret."""

@@ -90,6 +90,7 @@ class _Reading:
             proof="proved",
             machine=found.notice,
             inert=bool(found.notice),
+            also=tuple({person, found.moved_to} - {address, ""}),
             changes=found.changes,
             change=found.change,
             answer_until=None if found.notice else (sent_at or self.envelope.received_at) + WINDOW,
