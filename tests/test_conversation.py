@@ -98,6 +98,10 @@ async def test_a_ticket_that_waits_for_us_says_when_its_window_closes_once(phone
     reminding.cancel()
     [event] = await phone_desk.rows("SELECT new FROM ticket_event WHERE kind = 'window'")
     assert event.new.startswith("closes 20")
+    await phone_desk.rows("INSERT INTO message (ticket_id, direction, channel) VALUES (1, 'out', 'meta') RETURNING id")
+    await phone_desk.rows("UPDATE conversation SET reminded_until = NULL RETURNING key")
+    async with phone_desk.database.engine.begin() as connection:
+        assert await conversation.remind(connection, minutes=120) == 0, "a ticket that was answered waits for nobody"
 
 
 async def test_the_window_can_be_asked_before_an_answer_is_written(phone_desk: Desk) -> None:
@@ -147,9 +151,10 @@ async def test_a_webhook_that_was_lost_is_found_in_twilios_list(phone_desk: Desk
     assert await watch.compare(account, rest, cursor) == 2
     assert await watch.compare(account, rest, cursor) == 0
     await phone_desk.settle()
-    rows = await phone_desk.rows("SELECT external_id, remarks FROM message WHERE direction = 'in' ORDER BY external_id")
+    rows = await phone_desk.rows("SELECT external_id, remarks, sent_at FROM message WHERE direction = 'in' ORDER BY 1")
     assert [row.external_id for row in rows] == ["SM1", "SM2", "SM3"]
     assert "Retrouvé dans la liste du fournisseur : son annonce ne nous est pas parvenue." in rows[1].remarks
+    assert rows[1].sent_at == datetime(2026, 11, 25, 7, tzinfo=UTC)
     [file] = await phone_desk.rows("SELECT payload->>'reference' AS url FROM media")
     assert file.url.endswith("/Messages/SM3/Media/ME1")
     assert (await call(phone_desk, twilio.message(MessageSid="SM2")))[0] == 200, "the webhook comes after all"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from channels import Refused
+from channels.clean_text import pieces
 from channels.twilio.accounts import WHATSAPP
 from models.envelope import OutboundMessage
 
@@ -38,7 +39,7 @@ def parameters(outbound: OutboundMessage, service: str, files: Sequence[str] = (
         given = {str(place): value for place, value in enumerate(outbound.template.parameters, 1)}
         variables = msgspec.json.encode(given).decode()
         return [*alone, [*frame, ("ContentSid", outbound.template.name), ("ContentVariables", variables)]]
-    first, *more = pieces(_text(outbound))
+    first, *more = pieces(_text(outbound), LONGEST_TEXT) or [""]
     if not first and together:
         return [[*frame, *together]]
     texts = [[*frame, ("Body", first), *together], *([*frame, ("Body", piece)] for piece in more)]
@@ -49,14 +50,3 @@ def _text(outbound: OutboundMessage) -> str:
     """The words; choices as a numbered list, which every phone shows."""
     choices = [f"{place}. {choice.title}" for place, choice in enumerate(outbound.choices, 1)]
     return "\n".join([outbound.text, *choices])
-
-
-def pieces(text: str) -> list[str]:
-    """`text` cut into messages, at the end of a paragraph, a line or a word where there is one."""
-    found = []
-    while len(text) > LONGEST_TEXT:
-        at = max(text.rfind(mark, LONGEST_TEXT // 2, LONGEST_TEXT) for mark in ("\n\n", "\n", " "))
-        cut = at if at > 0 else LONGEST_TEXT
-        found.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*found, text]
