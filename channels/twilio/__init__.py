@@ -88,16 +88,16 @@ class Twilio(Channel):
 
         return rehearsed(self.settings, number, text, name)
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""
         limits = self.settings.twilio
-        number = f"{self.name}:{outbound.account}"
-        if not outbound.account.startswith(WHATSAPP):
+        number = f"{self.name}:{account}"
+        if not account.startswith(WHATSAPP):
             return (Rate(number, limits.sms_per_second, max(1.0, limits.sms_per_second)),)
         pace = (Rate(number, limits.whatsapp_per_second, max(1.0, limits.whatsapp_per_second)),)
         if not limits.pair_seconds:
             return pace
-        return (*pace, Rate(f"{number}:{outbound.to.address}", 1 / limits.pair_seconds, PAIR_BURST))
+        return (*pace, Rate(f"{number}:{address}", 1 / limits.pair_seconds, PAIR_BURST))
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Send a text or a template. Raises `Refused` or `Unavailable`."""
