@@ -251,8 +251,8 @@ class Channel:
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""
         raise Refused(f"channel {self.name} has no way out")
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
-        """The paces that `outbound` must keep to."""
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
+        """The paces that a message from `account`, ours, to `address` must keep to."""
         return ()
 
     async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise

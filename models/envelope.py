@@ -145,6 +145,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """True where nobody has to read it: its report counts, and no message is stored."""
     consent: str = ""
     """'stop': the sender wants nothing more from us. 'start': they take that back; without a stop, plain words."""
+    also: tuple[str, ...] = ()
+    """Other addresses of the same person on this channel; the provider vouches for that."""
     changes: str = ""
     """The id of an earlier message of the same sender that this one corrects or withdraws."""
     change: str = ""

@@ -154,6 +154,21 @@ async def test_a_user_without_a_number_is_known_by_the_scoped_id(phone_desk: Des
     assert row.sender_name == "Léa"
 
 
+async def test_a_user_who_hides_the_number_stays_in_the_conversation(phone_desk: Desk) -> None:
+    scoped = {"from_user_id": "FR.1349"}
+    await hear(phone_desk, {**message(text="Bonjour, ma commande ?"), **scoped})
+    hidden = {**message(wamid="wamid.IN2", text="Elle est en retard"), **scoped}
+    del hidden["from"]
+    await hear(phone_desk, hidden)
+    assert await outcomes(phone_desk) == ["ticket", "appended"]
+    assert await contacts(phone_desk) == {f"+{CUSTOMER}": 1, "FR.1349": 1}
+
+
+async def contacts(desk: Desk) -> dict[str, int]:
+    """Address → contact."""
+    return {row.address: row.contact_id for row in await desk.rows("SELECT address, contact_id FROM identity")}
+
+
 async def test_a_reaction_is_kept_in_its_ticket_and_answered_by_nobody(phone_desk: Desk) -> None:  # B59, A21
     await hear(phone_desk, message(text="Merci de votre aide"))
     await hear(phone_desk, message("reaction", "wamid.IN2", content={"message_id": "wamid.IN1", "emoji": "👍"}))
@@ -195,6 +210,9 @@ async def test_a_change_of_number_is_told_in_the_open_ticket(phone_desk: Desk) -
     [line] = await phone_desk.tickets()
     told = [m.text for m in (await phone_desk.ticket(line.number)).messages if m.direction == "machine"]
     assert told == [f"[changement de numéro : +{CUSTOMER} → +33699999999]"]
+    assert await contacts(phone_desk) == {f"+{CUSTOMER}": 1, "+33699999999": 1}
+    await hear(phone_desk, message(wamid="wamid.IN3", sender="33699999999", text="C'est moi"))
+    assert {row.contact_id for row in await phone_desk.rows("SELECT contact_id FROM ticket")} == {1}
 
 
 async def test_a_quoted_answer_joins_the_ticket_it_quotes_though_another_is_open(phone_desk: Desk) -> None:  # W2

@@ -202,7 +202,7 @@ class Deliver:
     async def _wait(self, row: Any) -> float:
         """Seconds until the provider lets it go. Less than a moment is waited for here and now."""
         channel = self.channels.get(row.channel)
-        rates = channel.rates(msgspec.convert(row.payload, OutboundMessage)) if channel else ()
+        rates = channel.rates(row.payload["account"], row.payload["to"]["address"]) if channel else ()
         while wait := await self.pace.wait(rates):
             if wait > MOMENT:
                 return wait

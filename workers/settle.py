@@ -30,7 +30,7 @@ from workers.known import (
     matter_key,
     message_key,
 )
-from workers.parties import acknowledged_address, answers_from, identity_of, sender_of, writer_of
+from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
 from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, sought_keys, thread
 from workers.triage import triage
@@ -76,7 +76,10 @@ def drafts_of(item: Item, office: Office) -> list[Draft]:
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     """Everything that the messages may match on: what to lock and load."""
     addresses = {
-        address for draft in drafts for address in (sender_of(draft), acknowledged_address(draft)) if address[1]
+        address
+        for draft in drafts
+        for address in (sender_of(draft), acknowledged_address(draft), *others_of(draft))
+        if address[1]
     }
     return Wanted(
         addresses=addresses,
@@ -109,6 +112,8 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         draft.proof = "proved"
     if draft.message.proof_reason:
         draft.reasons["sender"] = draft.message.proof_reason
+    if draft.message.also:
+        acquaint(draft, known)
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return

@@ -44,6 +44,9 @@ async def number(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
     ticket_ids, message_ids, contact_ids, identity_ids, outbox_ids = await draw(connection, counts)
     for identity, contact_id, identity_id in zip(fresh, contact_ids, identity_ids, strict=True):
         identity.contact_id, identity.id = contact_id, identity_id
+    for identity in fresh:
+        if identity.person is not None:
+            identity.contact_id = identity.person.contact_id
     for ticket, ticket_id in zip(tickets, ticket_ids, strict=True):
         ticket.id = ticket_id
         assert ticket.identity is not None  # noqa: S101 - a new ticket has its opener
@@ -61,7 +64,7 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     """Write all that the drafts decided, and complete their items."""
     kept = [draft for draft in drafts if draft.kept]
     tickets = list({id(d.ticket): d.ticket for d in kept if d.ticket is not None}.values())
-    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers])
+    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers if not identity.person])
     await copy(connection, _table(Identity), [_identity(i) for i in known.newcomers if i.address[1]])
     await copy(connection, _table(Ticket), [_ticket(ticket, known) for ticket in tickets if ticket.new])
     await copy(connection, _table(Message), list(_messages(kept, known)))
