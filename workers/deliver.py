@@ -28,7 +28,7 @@ from config.database import Database
 from config.faults import crash_point
 from config.settings import Settings
 from models import ledger
-from models.conversation import Standing, standings
+from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
 from workers import reports

@@ -1,4 +1,4 @@
-"""Conversations of channels that let us answer freely for a while only: when the customer wrote last, until when.
+"""Windows in which channels let us answer freely: when the customer wrote last, until when.
 
 One row for each (channel, account of ours, address of theirs). Enters: what customers write. Leaves: the window, for
 those who answer and for delivery. All functions work inside the caller's transaction and raise what the database
@@ -19,12 +19,12 @@ from sqlmodel import Column, Field, SQLModel
 from models.columns import Moment, moment, words
 
 
-class Conversation(SQLModel, table=True):
+class AnswerWindow(SQLModel, table=True):
     """One customer's line to one account of ours."""
 
-    __tablename__: ClassVar[str] = "conversation"
+    __tablename__: ClassVar[str] = "answer_window"
     __table_args__ = (
-        Index("conversation_window", "window_until", postgresql_where=text("window_until IS NOT NULL")),
+        Index("answer_window_closing", "window_until", postgresql_where=text("window_until IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -104,41 +104,41 @@ async def remind(connection: AsyncConnection, *, minutes: float) -> int:
 
 _HEARD = text(
     """
-    INSERT INTO conversation (channel, account, address, key, last_in_at, window_until)
+    INSERT INTO answer_window (channel, account, address, key, last_in_at, window_until)
     SELECT * FROM unnest(
         cast(:channel AS text[]), cast(:account AS text[]), cast(:address AS text[]), cast(:key AS text[]),
         cast(:at AS timestamptz[]), cast(:window_until AS timestamptz[]))
     ON CONFLICT (channel, account, address) DO UPDATE SET
-        last_in_at = greatest(conversation.last_in_at, excluded.last_in_at),
-        window_until = greatest(conversation.window_until, excluded.window_until)
+        last_in_at = greatest(answer_window.last_in_at, excluded.last_in_at),
+        window_until = greatest(answer_window.window_until, excluded.window_until)
     """
 )
 _WINDOW = text(
     """
-    SELECT identity.stopped_at, conversation.window_until, conversation.window_until <= now() AS closed
+    SELECT identity.stopped_at, answer_window.window_until, answer_window.window_until <= now() AS closed
     FROM (VALUES (cast(:channel AS text), cast(:account AS text), cast(:address AS text)))
         AS given (channel, account, address)
-    LEFT JOIN identity USING (channel, address) LEFT JOIN conversation USING (channel, account, address)
+    LEFT JOIN identity USING (channel, address) LEFT JOIN answer_window USING (channel, account, address)
     """
 )
 _STANDINGS = text(
     """
     SELECT outbox.id, identity.stopped_at, coalesce(message.delivery, '') AS delivery,
-        CASE WHEN conversation.window_until <= now() THEN conversation.window_until END AS closed_at
+        CASE WHEN answer_window.window_until <= now() THEN answer_window.window_until END AS closed_at
     FROM outbox
     LEFT JOIN message ON message.id = outbox.message_id
     LEFT JOIN identity ON identity.channel = outbox.channel AND identity.address = outbox.payload #>> '{to,address}'
-    LEFT JOIN conversation ON conversation.channel = outbox.channel
-        AND conversation.account = outbox.payload ->> 'account'
-        AND conversation.address = outbox.payload #>> '{to,address}'
-    WHERE outbox.id = ANY(:ids) AND (identity.stopped_at IS NOT NULL OR conversation.window_until <= now()
+    LEFT JOIN answer_window ON answer_window.channel = outbox.channel
+        AND answer_window.account = outbox.payload ->> 'account'
+        AND answer_window.address = outbox.payload #>> '{to,address}'
+    WHERE outbox.id = ANY(:ids) AND (identity.stopped_at IS NOT NULL OR answer_window.window_until <= now()
         OR message.delivery NOT IN ('', 'queued'))
     """
 )
 _REMIND = text(
     """
     WITH closing AS (
-        UPDATE conversation SET reminded_until = window_until
+        UPDATE answer_window SET reminded_until = window_until
         WHERE window_until BETWEEN now() AND now() + make_interval(secs => 60 * :minutes)
           AND reminded_until IS DISTINCT FROM window_until
         RETURNING key, window_until

@@ -19,7 +19,7 @@ from config.checking import problems
 from config.settings import Settings
 from gateway.app import INBOX
 from gateway.logged_call import CallError, log_call
-from models import conversation
+from models import answer_window
 from tests.desk import Desk
 from tests.fakes import meta, twilio
 from tests.provider_desk import call, hear, known, outcomes, tell, text
@@ -92,27 +92,27 @@ async def test_a_ticket_that_waits_for_us_says_when_its_window_closes_once(phone
     await hear(phone_desk, meta.message(text="Bonjour, où est mon colis ?"))
     assert await phone_desk.rows("SELECT 1 FROM ticket_event WHERE kind = 'window'") == []
     reminding = asyncio.create_task(remind(phone_desk.database, 120, every=0.02))
-    await phone_desk.rows("UPDATE conversation SET window_until = now() + interval '90 minutes' RETURNING key")
+    await phone_desk.rows("UPDATE answer_window SET window_until = now() + interval '90 minutes' RETURNING key")
     await phone_desk.wait("SELECT count(*) FROM ticket_event WHERE kind = 'window'")
     await asyncio.sleep(0.1)
     reminding.cancel()
     [event] = await phone_desk.rows("SELECT new FROM ticket_event WHERE kind = 'window'")
     assert event.new.startswith("closes 20")
     await phone_desk.rows("INSERT INTO message (ticket_id, direction, channel) VALUES (1, 'out', 'meta') RETURNING id")
-    await phone_desk.rows("UPDATE conversation SET reminded_until = NULL RETURNING key")
+    await phone_desk.rows("UPDATE answer_window SET reminded_until = NULL RETURNING key")
     async with phone_desk.database.engine.begin() as connection:
-        assert await conversation.remind(connection, minutes=120) == 0, "a ticket that was answered waits for nobody"
+        assert await answer_window.remind(connection, minutes=120) == 0, "a ticket that was answered waits for nobody"
 
 
 async def test_the_window_can_be_asked_before_an_answer_is_written(phone_desk: Desk) -> None:
     await hear(phone_desk, meta.message(text="Bonjour"))
     async with phone_desk.database.engine.begin() as connection:
-        open_now = await conversation.window(connection, "meta", meta.NUMBER, f"+{meta.CUSTOMER}")
-        nobody = await conversation.window(connection, "meta", meta.NUMBER, "+33000000000")
+        open_now = await answer_window.window(connection, "meta", meta.NUMBER, f"+{meta.CUSTOMER}")
+        nobody = await answer_window.window(connection, "meta", meta.NUMBER, "+33000000000")
     assert (open_now.closed_at, open_now.stopped_at) == (None, None)
     assert open_now.until is not None
     assert (open_now.until - datetime.now(UTC)).total_seconds() > 86_000
-    assert nobody == conversation.Window()
+    assert nobody == answer_window.Window()
 
 
 # Twilio's own list.
