@@ -13,8 +13,9 @@ from random import Random
 import aiohttp
 import pytest
 
+from channels import charset
 from channels.client_address import nearest_stranger, neighbourhood, networks
-from channels.form import challenge, charset
+from channels.form import challenge
 from tests.form_site import GOOD, OWN, Page, Site, running
 
 

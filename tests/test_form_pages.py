@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from channels import Malformed
-from channels.form import Form, definition, pages, wording
+from channels import Malformed, wording
+from channels.form import Form, definition, pages
 from channels.form.abuse import Window
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage

@@ -10,7 +10,7 @@ cut off in the air → replies go out again with the same Message-ID; acknowledg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,11 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels import Channel, Refused, Unavailable
-from config import logs
+from config import logs, secret
 from config.database import Database
 from config.faults import crash_point
+from config.hints import Hint, silence
 from config.settings import Settings
-from models import ledger
+from models import ledger, page_link
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
 
@@ -45,7 +46,15 @@ log = logs.of("deliver")
 class Deliver:
     """Drains the outbox of one process."""
 
-    def __init__(self, database: Database, channels: Mapping[str, Channel], settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        tell: Callable[[Iterable[Hint]], None] = silence,
+    ) -> None:
+        """`tell` sends hints."""
+        self._secret, self._tell = secret.key(settings), tell
         self.database = database
         self.channels = channels
         self.settings = settings
@@ -146,6 +155,8 @@ class Deliver:
         if channel is None:
             raise Refused(f"there is no channel {row.channel!r} in the settings")
         outbound = msgspec.convert(row.payload, OutboundMessage)
+        words = page_link.fill(self._secret, outbound.text)
+        outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)
         crash_point("X13")
         return receipt
@@ -155,6 +166,7 @@ class Deliver:
             if await ledger.complete(connection, "outbox", [claim], provider_id=[receipt.provider_id]):
                 await _note(connection, row.message_id, "sent", receipt.detail)
         crash_point("X14")
+        self._tell([Hint(row.lane), Hint(f"ticket:{row.ticket_id}")])
         self.delivered += 1
         log.info("message_delivered", kind=row.kind, channel=row.channel)
 

@@ -1,9 +1,9 @@
 """The text of an acknowledgement: tracking number and estimated delay, in the customer's language.
 
 In: the message, its ticket's number and priority. Out: an `OutboundMessage`. The texts are read once from
-`config/templates/acknowledgement/{language}.txt`: the first line is the subject, an empty line follows, and a
-paragraph that names a value which is empty (`{delay}`, `{link}`) is left out. Fails: `OSError` and `KeyError` for a
-text that is missing or names an unknown value.
+`config/templates/acknowledgement/{language}.txt`, for channels of short lines from `brief/{language}.txt` there: the
+first line is the subject, an empty line follows, and a paragraph that names a value which is empty (`{delay}`,
+`{link}`) is left out. Fails: `OSError` and `KeyError` for a text that is missing or names an unknown value.
 
 Nothing that the sender chose is repeated (threat T1: such mails are made to carry somebody's words to a victim): no
 name, no quotation, and the subject only where the sender's identity is proved.
@@ -70,7 +70,7 @@ def compose(
 ) -> OutboundMessage:
     """The acknowledgement of `message`. `delay` ("before Monday 10:00") overrules what `priority` lets expect."""
     spoken = language if language in _PHRASES else FALLBACK
-    subject, paragraphs = _text(spoken)
+    subject, paragraphs = _text(f"brief/{spoken}" if message.conversation else spoken)
     values = {
         "number": str(ticket_number),
         "delay": in_words(estimate(priority, commitment, answer_hours), spoken) if delay is None else delay,
@@ -101,9 +101,9 @@ def _subject(message: InboundMessage, ticket_number: int) -> str:
 
 
 @cache
-def _text(language: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Subject and paragraphs of a language, each paragraph with the values that it names."""
-    subject, *paragraphs = (TEXTS / f"{language}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
+def _text(name: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Subject and paragraphs of a text, each paragraph with the values that it names."""
+    subject, *paragraphs = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
     return subject, tuple((paragraph, _names(paragraph)) for paragraph in paragraphs)
 
 

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
+from models.page_link import PageLink
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports
 from workers.batch import Acknowledgement, Draft, Item
@@ -67,6 +68,10 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await copy(connection, _table(Attachment), list(_attachments(kept)))
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
+    links = [
+        d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
+    ]
+    await copy(connection, _table(PageLink), links)
     await _update(connection, tickets, known)
     await reports.apply(connection, kept, known)
     await _complete(connection, items, drafts)

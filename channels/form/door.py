@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
-from channels import Accept, Busy, TooLarge
+from channels import Accept, Busy, TooLarge, body, wording
 from channels.client_address import client_address, neighbourhood, networks
-from channels.form import abuse, body, challenge, pages, submission, visit, wording
+from channels.form import abuse, challenge, pages, submission, visit
 from channels.form.challenge import Standing, Token
 from channels.form.definition import Definition
-from channels.form.posted import NotTaken, Posted
 from channels.form.visit import Visit
+from channels.posted import NotTaken, Posted
 from config import secret
 from config.pages import guard, preferred
 from config.settings import Settings

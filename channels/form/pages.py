@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import web
 
 from channels.form.definition import Definition, Question, in_language
-from channels.form.posted import Complaint, NotTaken, Posted
 from channels.form.visit import Visit
+from channels.posted import Complaint, NotTaken, Posted
 from config.pages import TEMPLATES, environment, guard, stylesheet, texts
 from config.settings import Settings
 
