@@ -9,7 +9,6 @@ logged when it goes and when it comes back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -22,6 +21,7 @@ TOPIC = "guichet:hints"
 GAP = 0.01
 MOST_WAITING = 5_000
 """Hints that wait for a slow Redis; further ones are dropped."""
+WAIT_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 
 log = logs.of("hints")
@@ -45,6 +45,8 @@ class Hints:
         self._redis: Redis = from_url(redis_url, socket_connect_timeout=5, health_check_interval=30)
         self._waiting: list[Hint] = []
         self._sending: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._closing = False
         self._well = True
 
     def send(self, hints: Iterable[Hint]) -> None:
@@ -65,17 +67,21 @@ class Hints:
             self._note(well=True)
             await asyncio.sleep(GAP)
 
-    async def listen(self, hear: Hear) -> None:
-        """Call `hear` for every hint until cancelled; connect again and again while Redis is away."""
+    def listen(self, hear: Hear) -> None:
+        """Call `hear` for every hint until closed; connect again and again while Redis is away."""
+        self._listening = asyncio.create_task(self._listen(hear))
+
+    async def _listen(self, hear: Hear) -> None:
         pause = FIRST_PAUSE
-        while True:
+        while not self._closing:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(TOPIC)
                     pause = FIRST_PAUSE
-                    async for message in subscription.listen():
+                    while not self._closing:
+                        message = await subscription.get_message(timeout=WAIT_SECONDS)
                         self._note(well=True)
-                        for hint in _read(message["data"]):
+                        for hint in _read(message["data"]) if message else ():
                             hear(hint)
             except (RedisError, OSError) as error:
                 self._note(well=False, error=type(error).__name__)
@@ -91,10 +97,11 @@ class Hints:
 
     async def close(self) -> None:
         """Drop what waits, and close the connections."""
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
+        self._closing = True
+        for task in (self._sending, self._listening):
+            while task is not None and not task.done():
+                task.cancel()  # more than once: the client may take the first for its own time-out
+                await asyncio.wait({task}, timeout=0.1)
         await self._redis.aclose()
 
 

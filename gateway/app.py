@@ -41,12 +41,12 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis.client
 
     async def accepting(_app: web.Application) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(inbox.run()), asyncio.create_task(hints.listen(conversations.heard))]
+        task = asyncio.create_task(inbox.run())
+        hints.listen(conversations.heard)
         yield
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
         await hints.close()
         inbox_bell.close()
         outbox_bell.close()

@@ -20,6 +20,7 @@ from sqlalchemy import BigInteger, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
+from models import page_link
 from models.columns import Moment, moment, words
 from models.envelope import Guest, Line, LineFile
 
@@ -90,8 +91,12 @@ async def _lines(connection: AsyncConnection, statement: Any, values: Mapping[st
         for row in await connection.execute(_FILES, {"messages": [row.number for row in rows]}):
             shown = LineFile(id=row.id, filename=row.filename, content_type=row.content_type, size=row.size)
             files.setdefault(row.message_id, []).append(shown)
-    found = [Line(**row._mapping, files=tuple(files.get(row.number, ()))) for row in rows]
-    return sorted(found, key=lambda line: line.number)
+    return sorted((_line(row, files.get(row.number, ())) for row in rows), key=lambda line: line.number)
+
+
+def _line(row: Any, files: Sequence[LineFile]) -> Line:
+    """A row as its customer may see it: links stand in it as places for tokens, which a page shows nobody."""
+    return Line(**{**row._mapping, "text": page_link.veil(row.text)}, files=tuple(files))
 
 
 async def newest(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, int]:

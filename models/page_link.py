@@ -84,6 +84,13 @@ def fill(secret: bytes, words: str) -> str:
     return PLACE.sub(lambda found: f"/t/{token_of(secret, found[1])}", words) if "/t/link-" in words else words
 
 
+def veil(words: str) -> str:
+    """`words` without the paragraphs that name a link: for pages, whose readers have one."""
+    if "/t/link-" not in words:
+        return words
+    return "\n\n".join(part for part in words.split("\n\n") if not PLACE.search(part))
+
+
 def row(
     secret: bytes, nonce: str, *, ticket_id: int, address: tuple[str, str], reply_token: str, now: datetime, days: int
 ) -> dict[str, Any]:

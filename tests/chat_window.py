@@ -1,4 +1,4 @@
-"""A chat window without a browser: speaks the protocol of docs/chat.md over a real WebSocket, and checks what it hears."""
+"""A chat window without a browser: speaks the protocol of docs/chat.md over a real WebSocket, checks what it hears."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A hint makes a room look into the database for the lines that its windows lack. Hints that come while it looks make it
 look once more. A hint may be lost: every few seconds all rooms are compared with the database in one query.
-A window that joins reads for itself what it lacks; after that the room keeps it up to date.
+A window that joins reads for itself what it lacks, and is welcomed with that; after that the room keeps it up to date.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ log = logs.of("chat")
 class Window:
     """One open window: a socket, or a request that waits."""
 
-    __slots__ = ("number", "put")
+    __slots__ = ("missed", "number", "put", "ready")
 
     def __init__(self, put: Callable[[dict[str, Any]], None]) -> None:
         """`put` queues a frame for it; it never blocks."""
         self.put = put
+        self.ready = False
+        """Whether it was welcomed: until then it gets no lines, so that the welcome can bring them."""
+        self.missed = False
+        """Whether something was said meanwhile."""
         self.number = 0
         """The last line that it was sent."""
 
@@ -81,6 +85,12 @@ class Rooms:
         room.windows.append(window)
         return room
 
+    def welcomed(self, room: Room, window: Window) -> None:
+        """The window has what there was; it gets what was said meanwhile."""
+        window.ready = True
+        if window.missed:
+            self.look(room)
+
     def leave(self, room: Room, window: Window) -> None:
         """A window closes."""
         if window in room.windows:
@@ -100,6 +110,8 @@ class Rooms:
         if room is None:
             return
         if kind == "said":
+            for window in room.windows:
+                window.missed = window.missed or not window.ready
             self.look(room)
         elif kind in SIGNS:
             for window in room.windows:
@@ -112,14 +124,14 @@ class Rooms:
             room.task = asyncio.create_task(self._look(room))
 
     async def _look(self, room: Room) -> None:
-        while room.again and room.windows:
+        while room.again and (ready := [window for window in room.windows if window.ready]):
             room.again = False
             try:
-                least = min(window.number for window in room.windows)
+                least = min(window.number for window in ready)
                 lines = await self._conversations.lines(room.key, after=least, most=PAGE)
             except Busy:
                 return  # the next comparison finds it
-            for window in list(room.windows):
+            for window in ready:
                 window.show(lines, room.visitor)
             room.again = room.again or len(lines) >= PAGE
 

@@ -183,6 +183,8 @@ class Session:
             waiting = [said.decode(raw.body) for raw in await conversations.waiting(self.key)]
             lines = list(await conversations.lines(self.key, after=after, most=HISTORY))
         self._window.number = max((line.number for line in lines), default=after)
+        if self._room is None:
+            return  # the window closed in the meantime
         self._put(
             {
                 "type": "welcome",
@@ -194,6 +196,7 @@ class Session:
                 "waiting": [self._own(line, self._counter.clock()) for line in waiting],
             }
         )
+        self._counter.rooms.welcomed(self._room, self._window)
 
     async def _who(self, frame: frames.Who) -> None:
         """Note what the visitor typed about themselves. Raises `Busy`."""

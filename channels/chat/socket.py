@@ -39,6 +39,7 @@ class Socket:
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
+        self._transport = request.transport
         self._socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT,
             autoping=False,
@@ -57,7 +58,7 @@ class Socket:
             return
         data = frames.wire(frame)
         if self._waiting and self._size + len(data) > MOST_BUFFERED:
-            self.end(WSCloseCode.TRY_AGAIN_LATER)
+            self.cut()
             return
         self._waiting.append(data)
         self._size += len(data)
@@ -71,19 +72,27 @@ class Socket:
                 await self._socket.send_frame(data, WSMsgType.TEXT)
                 self._size -= len(data)
 
+    def cut(self) -> None:
+        """Drop the connection: no farewell reaches a window that does not read."""
+        self._waiting.clear()
+        if self._pump is not None:
+            self._pump.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
     def end(self, code: int, reason: str = "") -> None:
-        """Close soon, with what is queued dropped only where the window does not read."""
+        """Close soon, once what is queued has gone."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(code, reason))
 
     async def _end(self, code: int, reason: str) -> None:
-        with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):  # it has gone, or does not read
+        try:
             async with asyncio.timeout(FAREWELL_SECONDS):
-                if self._pump is not None and code != WSCloseCode.TRY_AGAIN_LATER:
-                    await self._pump
+                if self._pump is not None:
+                    await asyncio.wait({self._pump})
                 await self._socket.close(code=code, message=reason.encode(), drain=False)
-        if not self._socket.closed and self._request.transport is not None:
-            self._request.transport.abort()
+        except (TimeoutError, ConnectionError, RuntimeError):  # it has gone, or does not answer
+            self.cut()
 
     async def run(self, open_session: Callable[[Callable[[dict[str, Any]], None]], Session]) -> web.WebSocketResponse:
         """Speak with one window until it goes."""

@@ -47,7 +47,7 @@
         if (this.socket !== socket) return;
         this.socket = null;
         this.refused = opened ? 0 : this.refused + 1;
-        this.lost(event.code === 1001 ? 0 : event.code === 1013 ? 10000 : 0);
+        this.lost(0);
       };
     }
     hello() { return { type: "hello", token: kept.get("token") || "", identity: identity(), after: this.number, language, page: location.origin + location.pathname }; }
@@ -165,9 +165,9 @@
       this.badge = make("span", { class: "badge", hidden: true });
       this.launcher = make("button", { class: "launcher", type: "button", "aria-expanded": "false", "aria-controls": "panel", "aria-label": words.open, onclick: () => this.toggle() }, icon("chat"), this.badge);
       this.face = make("span", { class: "face", "aria-hidden": "true" });
-      this.title = make("h2", { id: "title" }, words.title);
+      this.heading = make("h2", { id: "title" }, words.title);
       this.state = make("p", { class: "state" }, words.here);
-      this.head = make("div", { class: "head" }, this.face, make("div", {}, this.title, this.state),
+      this.head = make("div", { class: "head" }, this.face, make("div", {}, this.heading, this.state),
         make("button", { class: "icon", type: "button", "aria-label": words.close, onclick: () => this.toggle(false) }, icon("close")));
       this.note = make("p", { class: "note", role: "status", hidden: true });
       this.log = make("div", { class: "log", role: "log", "aria-label": words.log, tabindex: "0", onscroll: () => this.markSeen() });
@@ -218,7 +218,7 @@
     welcome(frame) {
       this.place = frame.site; this.guest = frame.guest;
       for (const line of [...frame.lines, ...frame.waiting]) this.show(line);
-      if (this.place.colour) { for (const name of ["--accent", "--strong"]) this.style.setProperty(name, this.place.colour); this.style.setProperty("--on", "#fff"); }
+      if (this.place.colour) { for (const name of ["--fill", "--strong"]) this.style.setProperty(name, this.place.colour); this.style.setProperty("--on", "#fff"); }
       this.dress();
       this.flush();
       this.markSeen();
@@ -229,7 +229,7 @@
     dress() {
       const place = this.place, empty = this.entries.length === 0, agent = this.agent || place.agent || "";
       const waiting = (kept.get("queue") || []).length > 0;
-      this.title.textContent = place.title || words.title;
+      this.heading.textContent = place.title || words.title;
       this.face.textContent = (agent || words.title).trim().charAt(0).toUpperCase();
       const away = place.attended === false;
       this.head.classList.toggle("away", away);
@@ -240,7 +240,7 @@
       if (!this.greeting) { this.greeting = make("div", { class: "line agent first" }, make("p", { class: "words" })); }
       if (empty && place.agent) { this.greeting.firstChild.textContent = place.welcome || words.hello; this.log.prepend(this.greeting); }
       const email = this.guest.email;
-      this.mail.hidden = empty && !email && !away || !place.agent;
+      this.mail.hidden = empty && !email && !away || !place.agent || !this.ask.hidden;
       this.mail.replaceChildren(...(email ? [say("follows", { email })] : [words.no_mail + " ", make("button", { type: "button", onclick: () => this.question(true) }, words.give_mail)]));
       if (!this.asked && place.ask && place.ask !== "nothing" && empty && !waiting && !email && !this.guest.name) this.question(false);
     }
@@ -342,8 +342,8 @@
       entry.node.className = ["line", mine ? "mine" : entry.from, first && "first", entry.pending && "pending"].filter(Boolean).join(" ");
       const foot = mine && (last || entry.failed) ? make("p", { class: "foot" }, ...(entry.failed
         ? [make("span", { class: "bad" }, entry.failed === true ? words.failed : entry.failed), " ", entry.again ? make("button", { type: "button", onclick: entry.again }, words.retry) : ""]
-        : [entry.pending ? words[status] : time + " · " + words[status]])) : first && entry.from === "agent" ? make("p", { class: "foot" }, time) : null;
-      const who = first && entry.from === "agent" && entry.name ? make("p", { class: "who" }, entry.name) : make("span", { class: "unseen" }, (mine ? words.you : entry.from === "desk" ? words.desk : entry.name || "") + ": ");
+        : [entry.pending ? words[status] : time + " · " + words[status]])) : null;
+      const who = first && entry.from === "agent" && entry.name ? make("p", { class: "who" }, entry.name + " ", make("time", {}, "· " + time)) : make("span", { class: "unseen" }, (mine ? words.you : entry.from === "desk" ? words.desk : entry.name || "") + ": ");
       const files = (entry.files || []).map((file) => this.fileNode(entry, file));
       const bare = files.length && (entry.files || []).some((file) => file.name === entry.text);
       entry.node.replaceChildren(who, ...(bare || !entry.text ? [] : [make("p", { class: "words" }, ...linked(entry.text))]), ...files, ...(foot ? [foot] : []));

@@ -7,7 +7,7 @@
   const { here, language } = history.dataset;
   // Times in the reader's own zone; the page itself says UTC.
   const local = () => {
-    for (const time of history.querySelectorAll("time")) {
+    for (const time of document.querySelectorAll("time")) {
       time.textContent = new Date(time.dateTime).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
     }
   };
