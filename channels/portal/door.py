@@ -213,7 +213,7 @@ class Door:
             if refusal.why in {"large", "slow", "many"}:
                 response.force_close()  # the rest of the body is not waited for
             return response
-        return web.HTTPSeeOther(self._pages.address(token, language, "sent=1"))
+        return self._pages.moved(self._pages.address(token, language, "sent=1"))
 
     async def _store(self, request: web.Request, page: Page, posted: Posted) -> None:
         """Hand a reply to accept. Raises `NotTaken`."""

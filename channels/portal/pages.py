@@ -104,6 +104,13 @@ class Pages:
         name = {404: "missing", 429: "guessing", 503: "busy"}.get(status, "missing")
         return self._respond("refused.html", language, status=status, name=name)
 
+    def moved(self, address: str) -> web.Response:
+        """The way back to the page after a post, so that a reload posts nothing again."""
+        response = web.Response(status=303, headers={hdrs.LOCATION: address})
+        guard(response)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
     def asset(self, name: str) -> web.Response:
         """Style sheet or script; their address changes when they do."""
         response = web.Response(body=self._assets[name], content_type=ASSETS[name], charset="utf-8")
