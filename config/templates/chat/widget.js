@@ -237,7 +237,7 @@
       const cut = !this.online && this.wire?.wanted;
       this.note.hidden = !cut && !this.notice && !away;
       this.note.textContent = this.notice || (cut ? words.offline : away ? words.away_mail : "");
-      if (!this.greeting) { this.greeting = make("div", { class: "line agent first" }, make("p", { class: "words" })); }
+      if (!this.greeting) { this.greeting = make("div", { class: "line greeting first" }, make("p", { class: "words" })); }
       if (empty && place.agent) { this.greeting.firstChild.textContent = place.welcome || words.hello; this.log.prepend(this.greeting); }
       const email = this.guest.email;
       this.mail.hidden = empty && !email && !away || !place.agent || !this.ask.hidden;
