@@ -113,9 +113,7 @@ async def test_two_browsers_see_nothing_of_each_other_and_two_tabs_everything(
         assert await desk.wait("SELECT count(*) = 2 FROM ticket")
 
 
-async def test_lines_written_in_a_tunnel_leave_when_it_ends(
-    desk: Desk, browser: Browser, worker: None
-) -> None:
+async def test_lines_written_in_a_tunnel_leave_when_it_ends(desk: Desk, browser: Browser, worker: None) -> None:
     async with (
         Tunnel(desk.settings.http.port) as tunnel,
         visit(browser, f"{tunnel.url}/chat/example?site=shop", quiet=True) as page,
