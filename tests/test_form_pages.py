@@ -91,7 +91,7 @@ async def test_every_field_has_a_label_and_nothing_is_inline(site: Site) -> None
     assert page.attributes["website"]["tabindex"] == "-1"
     assert page.attributes["website"]["autocomplete"] == "off"
     assert "style=" not in text
-    assert "<script" not in text
+    assert text.count("<script") == text.count('<script src="/forms/keep.js?')
     assert not re.search(r" on\w+=", text)
     assert len(text.encode()) + sum(len((pages.FOLDER / name).read_bytes()) for name in pages.ASSETS) < 40_000
 

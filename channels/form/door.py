@@ -5,7 +5,7 @@
                                          400 403 408 409 413 415 422 503: nothing was stored, see `posted`
     GET  /forms/{form}                   200 the page
     GET  /forms/{form}/thanks/{receipt}  200 the number, or that it is coming
-    GET  /forms/form.css, /forms/pow.js  200
+    GET  /forms/form.css, /forms/pow.js, /forms/keep.js  200
     404 for a form that is not defined and a receipt that is not ours; 405 for other methods
 
 A refused post gets its own page back with the text in it, so that nobody types twice.

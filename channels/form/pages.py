@@ -20,7 +20,7 @@ from config.pages import TEMPLATES, environment, guard, stylesheet, texts
 from config.settings import Settings
 
 FOLDER = TEMPLATES / "form"
-ASSETS = {"form.css": "text/css", "pow.js": "text/javascript"}
+ASSETS = {"form.css": "text/css", "pow.js": "text/javascript", "keep.js": "text/javascript"}
 RETRY_SECONDS = 5
 GIVEN_BACK = frozenset({"wrong", "foreign", "expired", "altered", "busy", "large", "many"})
 """Reasons that show the form again, with the text, where any could be read."""
