@@ -128,7 +128,7 @@ class Conversations(Protocol):
     """
 
     async def lines(self, key: str, *, after: int = 0, most: int = 200) -> Sequence[Line]:
-        """Lines that the customer may see, oldest first: those beyond number `after`, or with 0 the latest."""
+        """Lines that the customer may see, oldest first: up to `most` (200) beyond `after`, or with 0 the latest."""
         ...
 
     async def waiting(self, key: str) -> Sequence[RawMessage]:

@@ -23,11 +23,13 @@ from config.hints import Hint, Hints
 from config.letters import letter
 from config.objects import Objects
 from config.settings import Settings
+from gateway.grouped import Grouped
 from models import conversation, page_link
 from models.envelope import Address, AttachedFile, Envelope, Guest, Line, OutboundMessage, RawMessage
 from models.page_link import Page
 
-MOST_LINES = 500
+MOST_LINES = 200
+MOST_WAITING = 2_000
 RENEW_SECONDS = 3600
 """A ticket's link is sent anew at most once in so long."""
 
@@ -48,21 +50,32 @@ class StoredConversations:
         """`ring` tells the workers that something must be sent."""
         self._database, self._objects, self._settings = database, objects, settings
         self._hints, self._ring = hints, ring
+        self._lines = Grouped(self._fetch_lines)
+        self._waiting = Grouped(self._fetch_waiting)
+        self._guests = Grouped(self._fetch_guests)
         self._watchers: list[Callable[[str, str, str], None]] = []
 
-    async def lines(self, key: str, *, after: int = 0, most: int = MOST_LINES) -> list[Line]:
+    async def lines(self, key: str, *, after: int = 0, most: int = MOST_LINES) -> Sequence[Line]:
         """Lines of a conversation that its customer may see."""
+        found = await self._lines.ask((key, after)) or []
+        return found[-most:] if after == 0 else found[:most]
+
+    async def _fetch_lines(self, wanted: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], list[Line]]:
         async with self._reading() as connection:
-            return await conversation.lines(connection, key, after=after, most=min(most, MOST_LINES))
+            return await conversation.lines(connection, wanted, most=MOST_LINES)
 
     async def waiting(self, key: str) -> list[RawMessage]:
         """What is accepted and not settled yet."""
+        return await self._waiting.ask(key) or []
+
+    async def _fetch_waiting(self, lanes: Sequence[str]) -> Mapping[str, list[RawMessage]]:
         async with self._reading() as connection:
-            rows = (await connection.execute(_WAITING, {"lane": key, "most": MOST_LINES})).all()
-        return [
-            RawMessage(msgspec.convert(row.envelope, Envelope), await self._bytes(row.body, row.body_sha256))
-            for row in rows
-        ]
+            rows = (await connection.execute(_WAITING, {"lanes": list(lanes), "most": MOST_WAITING})).all()
+        found: dict[str, list[RawMessage]] = {}
+        for row in rows:
+            body = await self._bytes(row.body, row.body_sha256)
+            found.setdefault(row.lane, []).append(RawMessage(msgspec.convert(row.envelope, Envelope), body))
+        return found
 
     async def newest(self, keys: Sequence[str]) -> Mapping[str, int]:
         """The newest number under each key."""
@@ -71,8 +84,11 @@ class StoredConversations:
 
     async def guest(self, key: str) -> Guest | None:
         """Who it is."""
+        return await self._guests.ask(key)
+
+    async def _fetch_guests(self, keys: Sequence[str]) -> Mapping[str, Guest]:
         async with self._reading() as connection:
-            return await conversation.guest(connection, key)
+            return await conversation.guests(connection, keys)
 
     async def introduce(self, key: str, guest: Guest) -> None:
         """Note who it is."""
@@ -207,8 +223,8 @@ class StoredConversations:
 
 _WAITING = text(
     """
-    SELECT envelope, body, body_sha256 FROM inbox
-    WHERE lane = :lane AND state = 'pending' ORDER BY id LIMIT :most
+    SELECT lane, envelope, body, body_sha256 FROM inbox
+    WHERE lane = ANY(:lanes) AND state = 'pending' ORDER BY id LIMIT :most
     """
 )
 _HTML = text("SELECT html FROM message WHERE id = :id")

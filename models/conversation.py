@@ -12,7 +12,7 @@ All functions work inside the caller's transaction. They raise only what the dat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -65,15 +65,27 @@ async def introduce(connection: AsyncConnection, key: str, guest: Guest) -> None
     await connection.execute(_INTRODUCE, {"key": key, "channel": key.partition(":")[0], **msgspec.to_builtins(guest)})
 
 
-async def guest(connection: AsyncConnection, key: str) -> Guest | None:
-    """Who it is; None for a conversation that nobody introduced."""
-    row = (await connection.execute(_GUEST, {"key": key})).one_or_none()
-    return None if row is None else Guest(**row._mapping)
+async def guests(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, Guest]:
+    """Who it is, in each conversation that somebody introduced."""
+    rows = await connection.execute(_GUESTS, {"keys": list(keys)})
+    return {row.key: Guest(name=row.name, email=row.email, language=row.language, proved=row.proved) for row in rows}
 
 
-async def lines(connection: AsyncConnection, key: str, *, after: int, most: int) -> list[Line]:
-    """Lines of a conversation, oldest first: the first `most` beyond `after`; with after = 0 the latest `most`."""
-    return await _lines(connection, _CONVERSATION_LINES, {"key": key, "after": after, "most": most})
+async def lines(
+    connection: AsyncConnection, wanted: Sequence[tuple[str, int]], *, most: int
+) -> dict[tuple[str, int], list[Line]]:
+    """Lines of conversations, oldest first, for each (key, after): the first `most` beyond `after`.
+
+    With after = 0 the latest `most`.
+    """
+    keys, afters = zip(*wanted, strict=True) if wanted else ((), ())
+    values = {"keys": list(keys), "afters": list(afters), "most": most}
+    rows = (await connection.execute(_CONVERSATION_LINES, values)).all()
+    files = await _files(connection, rows)
+    found: dict[tuple[str, int], list[Line]] = {}
+    for row in rows:
+        found.setdefault((row.key, row.after), []).append(_line(row, files.get(row.number, ())))
+    return {place: sorted(some, key=lambda line: line.number) for place, some in found.items()}
 
 
 async def ticket_lines(
@@ -81,22 +93,36 @@ async def ticket_lines(
 ) -> list[Line]:
     """The latest `most` lines of a ticket that the person at `address` may see, oldest first."""
     values = {"ticket": ticket_id, "channel": channel, "address": address, "after": 0, "most": most}
-    return await _lines(connection, _TICKET_LINES, values)
+    rows = (await connection.execute(_TICKET_LINES, values)).all()
+    files = await _files(connection, rows)
+    return sorted((_line(row, files.get(row.number, ())) for row in rows), key=lambda line: line.number)
 
 
-async def _lines(connection: AsyncConnection, statement: Any, values: Mapping[str, object]) -> list[Line]:
-    rows = (await connection.execute(statement, values)).all()
+async def _files(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, list[LineFile]]:
+    """The files of those lines."""
     files: dict[int, list[LineFile]] = {}
     if rows:
         for row in await connection.execute(_FILES, {"messages": [row.number for row in rows]}):
             shown = LineFile(id=row.id, filename=row.filename, content_type=row.content_type, size=row.size)
             files.setdefault(row.message_id, []).append(shown)
-    return sorted((_line(row, files.get(row.number, ())) for row in rows), key=lambda line: line.number)
+    return files
 
 
 def _line(row: Any, files: Sequence[LineFile]) -> Line:
     """A row as its customer may see it: links stand in it as places for tokens, which a page shows nobody."""
-    return Line(**{**row._mapping, "text": page_link.veil(row.text)}, files=tuple(files))
+    return Line(
+        number=row.number,
+        direction=row.direction,
+        id=row.id,
+        channel=row.channel,
+        name=row.name,
+        text=page_link.veil(row.text),
+        html=row.html,
+        delivery=row.delivery,
+        automatic=row.automatic,
+        at=row.at,
+        files=tuple(files),
+    )
 
 
 async def newest(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, int]:
@@ -138,7 +164,7 @@ _INTRODUCE = text(
     WHERE excluded.proved OR NOT conversation.proved
     """
 )
-_GUEST = text("SELECT name, email, language, proved FROM conversation WHERE key = :key")
+_GUESTS = text("SELECT key, name, email, language, proved FROM conversation WHERE key = ANY(:keys)")
 
 _LINE = """
     message.id AS number, message.direction, message.external_id AS id, message.channel, message.sender_name AS name,
@@ -147,14 +173,18 @@ _LINE = """
 """
 _CONVERSATION_LINES = text(
     f"""
-    SELECT {_LINE}
-    FROM ticket JOIN message ON message.ticket_id = ticket.id
-    LEFT JOIN identity ON identity.id = message.identity_id
-    WHERE ticket.conversation = :key AND ticket.conversation <> '' AND message.id > :after
-      AND (message.direction = 'out' OR (message.direction = 'in' AND (
-          identity.contact_id = ticket.contact_id
-          OR identity.address = (SELECT nullif(email, '') FROM conversation WHERE key = :key))))
-    ORDER BY CASE WHEN cast(:after AS bigint) = 0 THEN -message.id ELSE message.id END LIMIT :most
+    SELECT given.key, given.after, line.*
+    FROM unnest(cast(:keys AS text[]), cast(:afters AS bigint[])) AS given (key, after)
+    CROSS JOIN LATERAL (
+        SELECT {_LINE}
+        FROM ticket JOIN message ON message.ticket_id = ticket.id
+        LEFT JOIN identity ON identity.id = message.identity_id
+        WHERE ticket.conversation = given.key AND ticket.conversation <> '' AND message.id > given.after
+          AND (message.direction = 'out' OR (message.direction = 'in' AND (
+              identity.contact_id = ticket.contact_id
+              OR identity.address = (SELECT nullif(email, '') FROM conversation WHERE key = given.key))))
+        ORDER BY CASE WHEN given.after = 0 THEN -message.id ELSE message.id END LIMIT :most
+    ) AS line
     """
 )
 _TICKET_LINES = text(

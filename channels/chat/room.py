@@ -1,7 +1,8 @@
 """Rooms: the open windows of one conversation in this gateway, and how news reach them.
 
 A hint makes a room look into the database for the lines that its windows lack. Hints that come while it looks make it
-look once more. A hint may be lost: every few seconds all rooms are compared with the database in one query.
+look once more. A hint may be lost: every few seconds all rooms are compared with the database, some hundreds in
+one query.
 A window that joins reads for itself what it lacks, and is welcomed with that; after that the room keeps it up to date.
 """
 
@@ -19,6 +20,8 @@ from models.envelope import Line
 SIGNS = {"agent_typing": "typing", "agent_seen": "seen"}
 """Passing signs from our side, and the frames that they become."""
 
+TOGETHER = 250
+"""Rooms that are compared with the database at once."""
 PAGE = 200
 """Lines fetched at once."""
 
@@ -136,19 +139,27 @@ class Rooms:
             room.again = room.again or len(lines) >= PAGE
 
     async def keep_up(self) -> None:
-        """Compare all rooms with the database, again and again until cancelled."""
+        """Compare all rooms with the database, some at a time, again and again until cancelled."""
         while True:
-            await asyncio.sleep(self._seconds)
-            try:
-                for key, number in (await self._conversations.newest(list(self._rooms))).items():
-                    room = self._rooms.get(key)
-                    if room is not None and number > room.looked:
-                        room.looked = number
-                        self.look(room)
-            except Busy:
-                continue
-            except Exception:
-                log.exception("chat_catch_up_bug")
+            keys = list(self._rooms)
+            parts = [keys[start : start + TOGETHER] for start in range(0, len(keys), TOGETHER)] or [[]]
+            for part in parts:
+                await asyncio.sleep(self._seconds / len(parts))
+                try:
+                    await self._compare(part)
+                except Busy:
+                    continue
+                except Exception:
+                    log.exception("chat_catch_up_bug")
+
+    async def _compare(self, keys: Sequence[str]) -> None:
+        """Look where the database has something newer than a room has seen. Raises `Busy`."""
+        for key, number in (await self._conversations.newest(keys) if keys else {}).items():
+            room = self._rooms.get(key)
+            if room is not None and number > room.looked:
+                room.looked = number
+                if any(window.number < number for window in room.windows):
+                    self.look(room)
 
 
 def frame_of(line: Line, visitor: str) -> dict[str, Any]:
