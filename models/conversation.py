@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import BigInteger, Text, text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
@@ -29,7 +29,15 @@ class Conversation(SQLModel, table=True):
     """Who sits at the other end of a conversation, and how far they have read."""
 
     __tablename__: ClassVar[str] = "conversation"
-    __table_args__ = ({"postgresql_with": {"fillfactor": "70"}},)
+    __table_args__ = (
+        Index(
+            "conversation_unread",
+            "channel",
+            "answered_at",
+            postgresql_where=text("email <> '' AND answered_number > greatest(read_number, told_number)"),
+        ),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
 
     key: str = Field(sa_column=Column(Text, primary_key=True))
     """`channel:address`, as in `ticket.conversation`."""
@@ -40,6 +48,9 @@ class Conversation(SQLModel, table=True):
     language: str = words()
     proved: bool = False
     """True where the host site signed who it is."""
+    answered_number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """The latest line that an agent wrote."""
+    answered_at: Moment = moment(nullable=True)
     read_number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     """The latest line of ours that was on the customer's screen."""
     told_number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
@@ -139,6 +150,11 @@ async def seen(connection: AsyncConnection, key: str, number: int) -> bool:
     return bool(moved)
 
 
+async def answered(connection: AsyncConnection, key: str, number: int) -> None:
+    """Note that an agent wrote line `number`, for customers who do not come to read it."""
+    await connection.execute(_ANSWERED, {"key": key, "number": number})
+
+
 async def unread(connection: AsyncConnection, channel: str, *, seconds: float, most: int) -> list[Unread]:
     """Conversations of `channel` with lines of ours that nobody has read for `seconds`. Locks them."""
     rows = await connection.execute(_UNREAD, {"channel": channel, "seconds": seconds, "most": most})
@@ -217,6 +233,13 @@ _NEWEST = text(
     WHERE ticket.conversation = ANY(:keys) AND ticket.conversation <> '' GROUP BY ticket.conversation
     """
 )
+_ANSWERED = text(
+    """
+    INSERT INTO conversation (key, channel, answered_number, answered_at)
+    VALUES (:key, split_part(:key, ':', 1), :number, now())
+    ON CONFLICT (key) DO UPDATE SET answered_number = excluded.answered_number, answered_at = excluded.answered_at
+    """
+)
 _READ = text(
     """
     INSERT INTO conversation (key, channel, read_number) VALUES (:key, split_part(:key, ':', 1), :number)
@@ -238,13 +261,9 @@ _UNREAD = text(
     WITH behind AS MATERIALIZED (
         SELECT key, email, name, language, greatest(read_number, told_number) AS known
         FROM conversation
-        WHERE channel = :channel AND email <> '' AND EXISTS (
-            SELECT FROM ticket JOIN message ON message.ticket_id = ticket.id
-            WHERE ticket.conversation = conversation.key AND ticket.conversation <> ''
-              AND message.id > greatest(read_number, told_number) AND message.direction = 'out'
-              AND message.sender LIKE 'agent:%' AND message.channel = :channel
-              AND message.created_at < now() - make_interval(secs => :seconds))
-        LIMIT :most FOR UPDATE SKIP LOCKED
+        WHERE channel = :channel AND email <> '' AND answered_number > greatest(read_number, told_number)
+          AND answered_at < now() - make_interval(secs => :seconds)
+        ORDER BY answered_at LIMIT :most FOR UPDATE SKIP LOCKED
     )
     SELECT behind.key, behind.email, behind.name, behind.language, ticket.id AS ticket_id,
         array_agg(message.text ORDER BY message.id) AS lines, max(message.id) AS latest

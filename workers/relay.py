@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.database import to_json
+from models import conversation
 from models.envelope import Address, OutboundMessage
 from workers.batch import Office
 from workers.known import draw, hash_key, message_key
@@ -50,6 +51,8 @@ async def relay(connection: AsyncConnection, office: Office, number: int, words:
         trace_id=secrets.token_hex(16),
     )
     await _write(connection, ticket, outbound, message_id, label, agent)
+    if ticket.conversation and channel.elsewhere() is not None:
+        await conversation.answered(connection, ticket.conversation, message_id)
     return message_id
 
 

@@ -1,9 +1,8 @@
 """Rooms: the open windows of one conversation in this gateway, and how news reach them.
 
 A hint makes a room look into the database for the lines that its windows lack. Hints that come while it looks make it
-look once more. A hint may be lost: every few seconds all rooms are compared with the database, some hundreds in
-one query.
-A window that joins reads for itself what it lacks, and is welcomed with that; after that the room keeps it up to date.
+look once more. A hint may be lost: every few seconds all rooms are compared with the database, some hundreds in one
+query. A window that joins reads for itself what it lacks, and is welcomed with that; then the room keeps it up to date.
 """
 
 from __future__ import annotations

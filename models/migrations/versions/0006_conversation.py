@@ -20,11 +20,19 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), server_default="", nullable=False),
         sa.Column("language", sa.Text(), server_default="", nullable=False),
         sa.Column("proved", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("answered_number", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("read_number", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("told_number", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("key"),
         postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "conversation_unread",
+        "conversation",
+        ["channel", "answered_at"],
+        postgresql_where=sa.text("email <> '' AND answered_number > greatest(read_number, told_number)"),
     )
     op.create_table(
         "page_link",
