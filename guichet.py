@@ -317,6 +317,37 @@ def call(
 
 
 @app.command()
+def reply(
+    number: Annotated[int, typer.Argument(help="The ticket.")],
+    words: Annotated[str, typer.Argument(help="What the customer is to read; `-`: what stands on standard input.")],
+    agent: Annotated[
+        str, typer.Option(help="Who answers, as the customer reads it; by default mail.sender_name.")
+    ] = "",
+) -> None:
+    """Answer a customer, on the channel that the ticket came by."""
+    from config.broker import bell, broker
+    from workers.process import office_of
+    from workers.relay import NoTicketError, NoWayOutError, relay
+
+    settings = settings_or_exit()
+    said = (sys.stdin.read() if words == "-" else words).strip()
+    if not said:
+        typer.echo("There is nothing to send.", err=True)
+        sys.exit(1)
+    office = office_of(settings)
+    try:
+        message_id = ask(
+            lambda connection: relay(connection, office, number, said, agent=agent or settings.mail.sender_name)
+        )
+    except (NoTicketError, NoWayOutError) as error:
+        typer.echo(f"{error}.", err=True)
+        sys.exit(1)
+    _database_url, redis_url = addresses(settings)
+    bell(broker(redis_url), "outbox").now()
+    typer.echo(f"Message {message_id} is on its way.")
+
+
+@app.command()
 def replay(
     ids: Annotated[
         list[int] | None, typer.Argument(help="Inbox items in quarantine; without any, all of them.")

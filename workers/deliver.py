@@ -14,7 +14,7 @@ cut off in the air → replies go out again with the same Message-ID; acknowledg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels import Channel, Refused, Unavailable
-from config import logs
+from config import logs, secret
 from config.database import Database
 from config.faults import crash_point
+from config.hints import Hint, silence
 from config.settings import Settings
-from models import ledger
+from models import ledger, page_link
 from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
@@ -71,8 +72,15 @@ class Deliver:
     """Drains the outbox of one process."""
 
     def __init__(
-        self, database: Database, channels: Mapping[str, Channel], settings: Settings, pace: Pace | None = None
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        pace: Pace | None = None,
+        tell: Callable[[Iterable[Hint]], None] = silence,
     ) -> None:
+        """`tell` sends hints."""
+        self._secret, self._tell = secret.key(settings), tell
         self.database = database
         self.pace = pace or Pace()
         self.channels = channels
@@ -214,6 +222,8 @@ class Deliver:
         if channel is None:
             raise Refused(f"there is no channel {row.channel!r} in the settings")
         outbound = msgspec.convert(row.payload, OutboundMessage)
+        words = page_link.fill(self._secret, outbound.text)
+        outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)
         crash_point("X13")
         return receipt
@@ -222,6 +232,7 @@ class Deliver:
         quoted = (row.ticket_id, receipt.quoted_as) if row.ticket_id and receipt.quoted_as else None
         await self._record(Sent(claim, row.message_id, receipt, quoted))
         crash_point("X14")
+        self._tell([Hint(row.lane), Hint(f"ticket:{row.ticket_id}")])
         self.delivered += 1
         log.info("message_delivered", kind=row.kind, channel=row.channel)
 

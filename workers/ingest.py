@@ -8,7 +8,7 @@ quarantine with the reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import logs
 from config.database import Database
 from config.faults import crash_point
+from config.hints import Hint, silence
 from config.objects import Objects
 from models import ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
 from workers.inquire import inquire
+from workers.known import KnownTicket
 from workers.reader import Reader
 from workers.settle import settle
 from workers.write import FencedError
@@ -61,7 +63,16 @@ class Ingest:
     else wait for us as we do for it.
     """
 
-    def __init__(self, database: Database, objects: Objects, reader: Reader, office: Office) -> None:
+    def __init__(
+        self,
+        database: Database,
+        objects: Objects,
+        reader: Reader,
+        office: Office,
+        tell: Callable[[Iterable[Hint]], None] = silence,
+    ) -> None:
+        """`tell` sends hints."""
+        self._tell = tell
         self.database = database
         self.objects = objects
         self.reader = reader
@@ -164,6 +175,7 @@ class Ingest:
         async with self.database.engine.begin() as connection:
             drafts = await settle(connection, items, self.office)
         crash_point("X10")
+        self._tell(Hint(key) for draft in drafts if draft.kept and draft.ticket for key in keys_of(draft.ticket))
         for draft in drafts:
             log.info(
                 "message_settled",
@@ -215,6 +227,11 @@ def portions_of(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         size += row.size
     if rows:
         yield rows[begin:]
+
+
+def keys_of(ticket: KnownTicket) -> list[str]:
+    """What those watch who look at this ticket."""
+    return [f"ticket:{ticket.id}", *([ticket.conversation] if ticket.conversation else [])]
 
 
 def unreadable(raw: RawMessage, cause: str) -> InboundMessage:

@@ -105,9 +105,9 @@ def _subject(message: InboundMessage, ticket_number: int) -> str:
 
 
 @cache
-def _text(language: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Subject and paragraphs of a language, each paragraph with the values that it names."""
-    subject, *paragraphs = (TEXTS / f"{language}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
+def _text(name: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Subject and paragraphs of a text, each paragraph with the values that it names."""
+    subject, *paragraphs = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
     return subject, tuple((paragraph, _names(paragraph)) for paragraph in paragraphs)
 
 

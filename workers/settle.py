@@ -16,6 +16,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
+from models import page_link
 from workers import acknowledge, burst, receipt, write
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
@@ -303,6 +304,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
     domain = office.settings.mail.domain or account.partition("@")[2] or "localhost"
     message_id = own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain)
     token = reply_token(office.secret, ticket.id, draft.writer.label)
+    place = page_place(decided, ticket, token, known, office)
     decided.outbound = receipt.compose(
         draft.message,
         ticket_number=ticket.id,
@@ -315,11 +317,30 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         priority=str(ticket.columns.get("priority", "normal")),
         commitment=ticket.columns.get("commitment_hours"),
         answer_hours=office.rules.answer_hours,
+        link=place,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True
     ticket.added_messages += 1
     known.register(message_key(message_id), ticket, own=True)
+
+
+def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:
+    """Make a link to the ticket's page; '' where customers cannot reach us, or have the whole conversation at hand."""
+    channel = office.channels[decided.identity.address[0]]
+    if not office.settings.public_url or channel.elsewhere() is not None:
+        return ""
+    nonce = secrets.token_hex(16)
+    decided.link = page_link.row(
+        office.secret,
+        nonce,
+        ticket_id=ticket.id,
+        address=decided.identity.address,
+        reply_token=token,
+        now=known.now,
+        days=office.settings.portal.link_days,
+    )
+    return page_link.place(office.settings.base_url, nonce)
 
 
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:

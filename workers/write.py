@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
+from models.page_link import PageLink
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
@@ -72,6 +73,10 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
+    links = [
+        d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
+    ]
+    await copy(connection, _table(PageLink), links)
     await _update(connection, tickets, known)
     await reports.apply(connection, drafts, known)
     await _complete(connection, items, drafts)
