@@ -86,8 +86,7 @@ class Ingest:
 
         Raises what the database raises while claiming; claimed items are then due again when their lease is over.
         """
-        ahead, self._ahead = self._ahead, None
-        taken = await (ahead or self._take())
+        taken = await self._next()
         if not taken.rows:
             return 0, False
         if len(taken.rows) * AHEAD >= self.office.settings.workers.batch:
@@ -111,6 +110,13 @@ class Ingest:
             taken.reading.cancel()
         async with self.database.hasty.begin() as connection:
             await ledger.release(connection, "inbox", [Claim(row.id, row.attempts) for row in taken.rows])
+
+    async def _next(self) -> Taken:
+        """What was taken ahead, or else what is due now: lanes that were held at that time may be free."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and (taken := await ahead).rows:
+            return taken
+        return await self._take()
 
     async def _take(self) -> Taken:
         """Claim a batch and begin to read it."""
