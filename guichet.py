@@ -134,6 +134,7 @@ def welcome(settings: Settings) -> None:
 
     Operations   {base}/operations
     A form       {base}/forms/contact
+    A chat       {base}/chat/example
     SMTP         {settings.smtp.host}:{settings.smtp.port}   (mail to support@… is accepted)
     Its folder   {settings.var.absolute()}
 """

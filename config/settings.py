@@ -12,6 +12,7 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -229,6 +230,10 @@ class Form(Section):
     max_files: int = Field(10, ge=0, description="Files in one post; more get 413.")
 
 
+_DAY, _CLOCK = "(mon|tue|wed|thu|fri|sat|sun)", r"([01]\d|2[0-3]):[0-5]\d"
+HOURS = f"{_DAY}(-{_DAY})? {_CLOCK}-({_CLOCK}|24:00)"
+
+
 class ChatSite(Section):
     """A web site that shows the chat: the `data-site` of its script tag."""
 
@@ -246,13 +251,22 @@ class ChatSite(Section):
     agent: str = Field("", description="Who answers, as the visitor reads it before the first answer.")
     hours: str = Field(
         "",
-        pattern=r"^((mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))? \d\d:\d\d-\d\d:\d\d(, )?)*$",
+        pattern=rf"^({HOURS}(, {HOURS})*)?$",
         description="When somebody is there: `mon-fri 09:00-18:00, sat 10:00-12:00`; empty: always.",
     )
     timezone: str = Field("Europe/Paris", description="Of `hours`.")
     colour: str = Field(
         "", pattern=r"^(#[0-9a-fA-F]{6})?$", description="Accent colour, #rrggbb; white text must be readable on it."
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name
 
 
 class Chat(Section):

@@ -9,9 +9,10 @@ import pytest
 
 from config.settings import Settings
 from gateway.keys import INBOX
-from tests.chat_site import signed, with_chat
+from tests.chat_site import KEY, signed, with_chat
 from tests.chat_window import window
 from tests.desk import Desk
+from tests.documents import blocks
 from workers.deliver import Deliver
 
 
@@ -223,3 +224,12 @@ async def test_who_it_is_can_be_said_once_they_are_asked(desk: Desk) -> None:
         token = guest.token
     async with window(desk.http, desk.url, token=token) as guest:
         assert guest.heard[0]["guest"]["email"] == "zoe@example.net"
+
+
+async def test_the_identity_of_the_docs_is_taken(desk: Desk) -> None:
+    [example] = blocks("docs/chat.md", "python")
+    names: dict[str, Any] = {}
+    exec(example, names)
+    identity = names["identity"](KEY, "42", "Zoé", "zoe@example.net")
+    async with window(desk.http, desk.url, site="shop", identity=identity) as guest:
+        assert guest.heard[0]["guest"] == {"name": "Zoé", "email": "zoe@example.net", "proved": True}

@@ -53,8 +53,11 @@ async def test_broken_frames_are_answered_and_the_third_ends_it(desk: Desk) -> N
         assert (await guest.hear())["code"] == "binary"
         await guest.socket.send_str('{"type": "say", ')
         assert (await guest.hear())["code"] == "malformed"
-        await guest.socket.send_str('{"type": "become_admin"}')
+        await guest.send("since", after=10**30)
         assert await guest.closed() == 1008
+    async with window(desk.http, desk.url) as guest:
+        await guest.socket.send_str('{"type": "become_admin"}')
+        assert (await guest.hear())["code"] == "malformed"
 
 
 async def test_nothing_is_said_before_hello(desk: Desk) -> None:

@@ -37,6 +37,8 @@ from config.pages import guard, language_of
 from config.settings import Settings
 
 LONGEST_WAIT = 25.0
+POLLS = (50.0, 200.0)
+"""Requests of the fallback from one address: a second, and at once."""
 FILES_AT_ONCE = 4
 """So many files of the largest size may be in memory together."""
 CHUNK = 65_536
@@ -78,6 +80,7 @@ class Door:
             newcomers=Buckets(chat.newcomers_per_minute / 60, chat.newcomers_per_minute),
             lines=Buckets(per_second, chat.lines_per_minute),
             signs=Buckets(1.0, 3.0),
+            polls=Buckets(*POLLS),
             crowd=Crowd(chat.sockets_per_address),
         )
 
@@ -108,7 +111,7 @@ class Door:
 
     async def farewell(self, _app: web.Application) -> None:
         """Send the windows to another gateway."""
-        for socket in self._sockets:
+        for socket in list(self._sockets):
             socket.end(1001)
 
     def _checked(self, handler: Handler) -> Handler:
@@ -180,7 +183,7 @@ class Door:
     async def poll(self, request: web.Request) -> web.StreamResponse:
         """The same frames in one request and its answer."""
         address = neighbourhood(client_address(request, self._proxies))
-        if not self._counter.crowd.enter(address):
+        if self._counter.polls.take(address, self._counter.now()) or not self._counter.crowd.enter(address):
             return _json(429, frames.later("", 30.0, "slow"))
         answer, news = [], asyncio.Event()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,8 @@ LONGEST_FRAME = 65_536
 """Bytes; a longer one closes the connection with 1009."""
 LONGEST_TEXT = 10_000
 """Characters of a line."""
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A line's number; larger ones the database has never given."""
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -27,7 +29,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
 
     token: str = ""
     identity: str = ""
-    after: int = 0
+    after: Number = 0
     """Number of the last line that the window has."""
     language: str = ""
     page: str = ""
@@ -50,7 +52,7 @@ class Who(msgspec.Struct, tag_field="type", tag="who", frozen=True):
 class Seen(msgspec.Struct, tag_field="type", tag="seen", frozen=True):
     """All lines up to `number` were on the screen."""
 
-    number: int
+    number: Number
 
 
 class Typing(msgspec.Struct, tag_field="type", tag="typing", frozen=True):
@@ -60,7 +62,7 @@ class Typing(msgspec.Struct, tag_field="type", tag="typing", frozen=True):
 class Since(msgspec.Struct, tag_field="type", tag="since", frozen=True):
     """Send the lines beyond `after` again."""
 
-    after: int
+    after: Number
 
 
 class Ping(msgspec.Struct, tag_field="type", tag="ping", frozen=True):

@@ -44,6 +44,7 @@ class Counter:
     newcomers: Buckets
     lines: Buckets
     signs: Buckets
+    polls: Buckets
     crowd: Crowd
     held: list[int] = field(default_factory=lambda: [0])
     """Bytes of files being taken in now."""
@@ -134,6 +135,7 @@ class Session:
         """Find out who it is, join the room, say what there is."""
         counter = self._counter
         self.close()
+        self._window.ready = self._window.missed = False
         self._language = frame.language if frame.language in counter.settings.triage.languages else ""
         self._page = visitor.name(frame.page)[:300] if frame.page.startswith(("https://", "http://")) else ""
         token, fresh = self._recognise(frame)
@@ -180,7 +182,8 @@ class Session:
             self._guest = await conversations.guest(self.key) or Guest()
         if not fresh:
             # In this order: a line that is settled in between stands in both, and its id says so.
-            waiting = [said.decode(raw.body) for raw in await conversations.waiting(self.key)]
+            accepted = await conversations.waiting(self.key)
+            waiting = [said.decode(raw.body) for raw in accepted if raw.envelope.channel == self._counter.name]
             lines = list(await conversations.lines(self.key, after=after, most=HISTORY))
         self._window.number = max((line.number for line in lines), default=after)
         if self._room is None:

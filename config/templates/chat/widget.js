@@ -50,9 +50,12 @@
         this.lost(0);
       };
     }
-    hello() { return { type: "hello", token: kept.get("token") || "", identity: identity(), after: this.number, language, page: location.origin + location.pathname }; }
+    hello() { this.known = kept.get("token") || ""; return { type: "hello", token: this.known, identity: identity(), after: this.number, language, page: location.origin + location.pathname }; }
     take(frame) {
       if (frame.type === "welcome") {
+        // Another tab became somebody first: both are the same visitor.
+        const other = kept.get("token");
+        if (!this.known && other && other !== frame.token && !identity()) { if (this.socket) this.socket.close(); return; }
         this.tries = 0; this.up = true; this.state(true);
         if (frame.token !== kept.get("token")) kept.set("token", frame.token);
         for (const line of frame.lines) this.number = Math.max(this.number, line.number);
