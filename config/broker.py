@@ -13,7 +13,7 @@ from dramatiq.middleware import Middleware, ShutdownNotifications
 from config.bell import Bell
 
 NAMESPACE = "guichet"
-QUEUES = ("inbox", "outbox", "media")
+QUEUES = ("inbox", "outbox")
 
 
 def broker(redis_url: str, *middleware: Middleware) -> RedisBroker:

@@ -30,6 +30,9 @@ from workers.reader import Reader
 from workers.reminder import remind
 from workers.rules import Rules
 
+SWEPT = ("media",)
+"""Queues without a bell: what lies in them may wait for the next sweep."""
+
 log = logs.of("workers")
 
 
@@ -84,7 +87,7 @@ def assemble(
     return Work(database, reader, deliver, {queue: Loop(queue, drains[queue]) for queue in queues})
 
 
-async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
+async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
     """Work `queues` until a signal says stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -96,7 +99,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     await work.reader.warm()
     gc.freeze()
     gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
-    worker = listen(redis, work.loops, loop)
+    worker = listen(redis, {queue: drain for queue, drain in work.loops.items() if queue in QUEUES}, loop)
     await asyncio.to_thread(worker.start)
     sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))
     reminding = asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes))
