@@ -26,6 +26,8 @@ SECONDS = 10.0
 RETRY_SECONDS = "10"
 CLOSING = frozenset((401, 408, 413, 415))
 """Answers after which the connection ends: the rest of the body is not read."""
+CROWDED = "crowded"
+"""Nor is it read where there is no room for it."""
 
 log = logs.of("webhook")
 
@@ -50,7 +52,7 @@ class Hold:
     def counting(self, size: int) -> Iterator[None]:
         """Count `size` bytes meanwhile. Raises `Turned`, 503, where that is more than there is room for."""
         if self._held + size > self._most:
-            raise Turned(503, "crowded")
+            raise Turned(503, CROWDED)
         self._held += size
         try:
             yield
@@ -104,7 +106,7 @@ async def turn_away(request: web.Request, turned: Turned, channel: str) -> web.S
     response = web.Response(status=turned.status)
     if turned.status == 503:
         response.headers[hdrs.RETRY_AFTER] = RETRY_SECONDS
-    if turned.status in CLOSING:
+    if turned.status in CLOSING or turned.reason == CROWDED:
         response.force_close()
         await response.prepare(request)
         await response.write_eof()

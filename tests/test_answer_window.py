@@ -153,7 +153,10 @@ async def test_a_webhook_that_was_lost_is_found_in_twilios_list(phone_desk: Desk
     await phone_desk.settle()
     rows = await phone_desk.rows("SELECT external_id, remarks, sent_at FROM message WHERE direction = 'in' ORDER BY 1")
     assert [row.external_id for row in rows] == ["SM1", "SM2", "SM3"]
-    assert "Retrouvé dans la liste du fournisseur : son annonce ne nous est pas parvenue." in rows[1].remarks
+    assert (
+        "Retrouvé dans la liste du fournisseur\N{NO-BREAK SPACE}: son annonce ne nous est pas parvenue."
+        in rows[1].remarks
+    )
     assert rows[1].sent_at == datetime(2026, 11, 25, 7, tzinfo=UTC)
     [file] = await phone_desk.rows("SELECT payload->>'reference' AS url FROM media")
     assert file.url.endswith("/Messages/SM3/Media/ME1")
@@ -240,7 +243,7 @@ async def test_a_call_that_an_agent_writes_down_is_a_ticket(phone_desk: Desk) ->
     [ticket] = await phone_desk.tickets()
     assert (ticket.channel, ticket.contact, ticket.subject) == ("phone", "+33612345678", "Appel reçu · +33612345678")
     [row] = await phone_desk.rows("SELECT remarks, reasons->>'acknowledge' AS rule FROM message")
-    assert row.remarks == ["Appel reçu", "Durée : 7 min.", "Noté par Marie."]
+    assert row.remarks == ["Appel reçu", "Durée\N{NO-BREAK SPACE}: 7 min.", "Noté par Marie."]
     assert row.rule == "off: It is a call that an agent wrote down: the customer has spoken with us."
     with pytest.raises(CallError, match="is no telephone number in FR"):
         await note_down(number="twelve")

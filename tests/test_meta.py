@@ -70,12 +70,16 @@ TYPES: list[tuple[str, Any, str]] = [
     (
         "interactive",
         {"type": "call_permission_reply"},
-        "[message de type « call_permission_reply », non pris en charge]",
+        "[message de type «\N{NO-BREAK SPACE}call_permission_reply\N{NO-BREAK SPACE}», non pris en charge]",
     ),
     ("button", {"payload": "track", "text": "Suivre ma commande"}, "Suivre ma commande"),
     ("order", {"catalog_id": "1", "text": "Merci", "product_items": [ITEM]}, "[commande]\nMerci\n2 × SKU-1 · 9.9 EUR"),
-    ("unsupported", {"type": "poll"}, "[message de type « poll », non pris en charge]"),
-    ("hologram", {"x": 1}, "[message de type « hologram », non pris en charge]"),
+    (
+        "unsupported",
+        {"type": "poll"},
+        "[message de type «\N{NO-BREAK SPACE}poll\N{NO-BREAK SPACE}», non pris en charge]",
+    ),
+    ("hologram", {"x": 1}, "[message de type «\N{NO-BREAK SPACE}hologram\N{NO-BREAK SPACE}», non pris en charge]"),
     ("text", {"body": ""}, "[message vide]"),
     ("text", 7, "[message vide]"),
     ("location", {"latitude": "north"}, "[position]"),
@@ -118,7 +122,7 @@ CIRCUMSTANCES: list[tuple[dict[str, Any], str]] = [
                 "ctwa_clid": "x",
             }
         },
-        "Venu par une publicité : Soldes · https://fb.me/1.",
+        "Venu par une publicité\N{NO-BREAK SPACE}: Soldes · https://fb.me/1.",
     ),
     (
         {"errors": [{"code": 131051, "title": "Unsupported", "error_data": {"details": "No"}}]},
@@ -209,7 +213,7 @@ async def test_a_change_of_number_is_told_in_the_open_ticket(phone_desk: Desk) -
     await hear(phone_desk, message("system", "wamid.IN2", content=system))
     [line] = await phone_desk.tickets()
     told = [m.text for m in (await phone_desk.ticket(line.number)).messages if m.direction == "machine"]
-    assert told == [f"[changement de numéro : +{CUSTOMER} → +33699999999]"]
+    assert told == [f"[changement de numéro\N{NO-BREAK SPACE}: +{CUSTOMER} → +33699999999]"]
     assert await contacts(phone_desk) == {f"+{CUSTOMER}": 1, "+33699999999": 1}
     await hear(phone_desk, message(wamid="wamid.IN3", sender="33699999999", text="C'est moi"))
     assert {row.contact_id for row in await phone_desk.rows("SELECT contact_id FROM ticket")} == {1}

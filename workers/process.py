@@ -38,6 +38,8 @@ STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
 CLOCK_SECONDS = 10.0
 """How often is looked for what falls due by the passing of time alone."""
+SWEPT = ("media",)
+"""Queues without a bell: what lies in them may wait for the next sweep."""
 
 log = logs.of("workers")
 
@@ -112,7 +114,7 @@ def assemble(
     return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
 
 
-async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
+async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
     """Work `queues` until a signal says stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -124,7 +126,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     await work.reader.warm()
     gc.freeze()
     gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
-    worker = listen(redis, work.loops, loop)
+    worker = listen(redis, {queue: drain for queue, drain in work.loops.items() if queue in QUEUES}, loop)
     await asyncio.to_thread(worker.start)
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
