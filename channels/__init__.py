@@ -17,12 +17,23 @@ Anything else that a channel raises is a bug: it is logged and treated as Unavai
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import to_builtins
 
-from models.envelope import Accepted, InboundMessage, OutboundMessage, Outcome, RawMessage, Receipt
+from models.envelope import (
+    Accepted,
+    AttachedFile,
+    InboundMessage,
+    OutboundMessage,
+    Outcome,
+    PendingFile,
+    RawMessage,
+    Receipt,
+    Template,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -42,11 +53,13 @@ class Refused(ChannelError):
     """The provider said no for good. The text is the provider's reason, shown to the agent.
 
     `gone`: the address does not exist, so nothing automatic should be sent there for a while.
+    `stopped`: the recipient told the provider that they want nothing more from us.
     """
 
-    def __init__(self, reason: str, *, gone: bool = False) -> None:
+    def __init__(self, reason: str, *, gone: bool = False, stopped: bool = False) -> None:
         super().__init__(reason)
         self.gone = gone
+        self.stopped = stopped
 
 
 class Unavailable(ChannelError):
@@ -143,6 +156,24 @@ class WayIn(NamedTuple):
     """What else one must know."""
 
 
+class Rehearsed(NamedTuple):
+    """A request as a provider would send it, for rehearsals."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    external_id: str
+
+
+class Rate(NamedTuple):
+    """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
+
+    key: str
+    """Who keeps to it together: a number of ours, or a pair of numbers."""
+    per_second: float
+    burst: float = 1.0
+
+
 class Channel:
     """Base of all channels. Each hook does nothing by default.
 
@@ -154,10 +185,14 @@ class Channel:
     repeatable: bool = False
     inquires: bool = False
     patience: float = 0.0
+    quiet_seconds: float = 0.0
+    """On channels of short lines: an acknowledgement waits until its sender was silent for so long."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
+        self.refused: Counter[str] = Counter()
+        """What the door turned away since this process began, by reason."""
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Add this channel's routes to `app`, and its listeners and pollers to `app.cleanup_ctx`."""
@@ -176,6 +211,20 @@ class Channel:
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""
         raise NotImplementedError
+
+    def noted(self, note: Mapping[str, str]) -> RawMessage | None:  # noqa: ARG002 - likewise
+        """What somebody of ours wrote down by hand, as the raw message that `normalise` reads.
+
+        None on channels where nothing is written down; ValueError, in words, for a note that cannot be one.
+        """
+        return None
+
+    def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise
+        """What the provider would send if `number` wrote `text`, signed; `name` is letters that no other message has.
+
+        None where nothing may be rehearsed: answers would go to real people wherever the provider is the real one.
+        """
+        return None
 
     def is_ours(self, address: str) -> bool:  # noqa: ARG002 - a hook: channels that have addresses answer it
         """Whether `address` is one of our own on this channel."""
@@ -201,6 +250,21 @@ class Channel:
     async def deliver(self, outbound: OutboundMessage) -> Receipt:  # noqa: ARG002 - the hook's signature
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""
         raise Refused(f"channel {self.name} has no way out")
+
+    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
+        """The paces that `outbound` must keep to."""
+        return ()
+
+    async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise
+        """Get a file that the provider keeps for us. Raises `Refused` (gone for good) or `Unavailable`."""
+        raise Refused(f"channel {self.name} keeps no files")
+
+    async def templates(self, account: str) -> tuple[Template, ...]:  # noqa: ARG002 - likewise
+        """The approved texts of `account`, asked from the provider. Raises `Refused` or `Unavailable`."""
+        return ()
+
+    async def close(self) -> None:
+        """Give back what `deliver` and `fetch` keep open."""
 
 
 def load(settings: Settings) -> Mapping[str, Channel]:

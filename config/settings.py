@@ -13,17 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.section import Language, Section
+from config.telephony import Conversation, Meta, Phone, Twilio
+
 Port = Annotated[int, Field(ge=0, le=65535)]
-Language = Literal["fr", "en"]
-
-
-class Section(BaseModel):
-    """A table of the settings: unknown keys are mistakes, and said."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Http(Section):
@@ -264,7 +260,14 @@ class Settings(BaseSettings):
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
     channels: dict[str, str] = Field(
-        {"email": "channels.email:Email", "form": "channels.form:Form"}, description="Channels by name: module:Class."
+        {
+            "email": "channels.email:Email",
+            "form": "channels.form:Form",
+            "meta": "channels.meta:Meta",
+            "twilio": "channels.twilio:Twilio",
+            "phone": "channels.phone:Phone",
+        },
+        description="Channels by name: module:Class.",
     )
     http: Http = Http()
     smtp: Smtp = Smtp()
@@ -273,6 +276,10 @@ class Settings(BaseSettings):
     form: Form = Form()
     authenticity: Authenticity = Authenticity()
     threading: Threading = Threading()
+    conversation: Conversation = Conversation()
+    meta: Meta = Meta()
+    twilio: Twilio = Twilio()
+    phone: Phone = Phone()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()

@@ -22,7 +22,7 @@ from config.objects import Objects
 from config.settings import Settings
 from gateway import health, operations
 from gateway.accept import Inbox
-from gateway.keys import DATABASE, INBOX, REDIS, SETTINGS
+from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
 
 log = logs.of("gateway")
 
@@ -47,6 +47,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     app.cleanup_ctx.append(accepting)
     health.mount(app)
     channels = load(settings)
+    app[CHANNELS] = channels
     operations.mount(app, channels)
     for channel in channels.values():
         channel.mount(app, inbox)

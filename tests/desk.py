@@ -22,6 +22,7 @@ from models.balance import Balance, balance
 from models.listing import TicketLine, TicketWhole, ticket, tickets
 from workers.batch import Office
 from workers.deliver import Deliver
+from workers.fetch import Fetch
 from workers.ingest import Ingest
 from workers.reader import Reader
 from workers.rules import Rules
@@ -65,6 +66,7 @@ class Desk:
         self.ingest = Ingest(self.database, Objects(settings), reader, office)
         self.others: list[Database] = []
         self.deliver = Deliver(self.database, channels, settings)
+        self.fetch = Fetch(self.database, self.ingest.objects, channels, settings)
 
     async def __aenter__(self) -> Self:
         """Open the doors."""
@@ -79,6 +81,8 @@ class Desk:
         """Close them."""
         await self.http.close()
         await self.runner.cleanup()
+        for channel in self.fetch.channels.values():
+            await channel.close()
         for database in (self.database, *self.others):
             await database.dispose()
 
@@ -122,6 +126,11 @@ class Desk:
     async def dispatch(self) -> None:
         """Drain the outbox until nothing is due."""
         while await self.deliver.drain():
+            pass
+
+    async def fetch_all(self) -> None:
+        """Fetch files until nothing is due."""
+        while await self.fetch.drain():
             pass
 
     async def tickets(self) -> list[TicketLine]:

@@ -22,6 +22,10 @@ HOMONYMS = {
     ("channels/form/definition.py", "email"): "a type of field",
     ("channels/form/submission.py", "email"): "a type of field",
     ("gateway/simulated_mail.py", "email"): "the field of the form that ships",
+    ("channels/meta/content.py", "email"): "a part of a contact card",
+    ("channels/meta/content.py", "phone"): "a part of a contact card",
+    ("channels/email/html_text.py", "meta"): "the HTML element",
+    ("channels/twilio/rest.py", "meta"): "what a list says of itself",
 }
 """Words that are spelt like a channel's name and mean something else."""
 LONG_FILES = {

@@ -55,6 +55,7 @@ HOSTILE = {
     "padding everywhere": HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"YQ==" * 1_000_000,
     "endless folding": b"Subject: x" + b"\r\n a" * 2_500_000 + b"\r\n\r\nx",
     "blank lines": b"\n" * 5_000_000,
+    "a line of digits among the fields": b"From: a@example.org\r\n" + b"1" * 100_000 + b"\r\nSubject: x\r\n\r\nx",
 }
 
 

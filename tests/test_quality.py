@@ -19,6 +19,13 @@ def test_every_figure_of_our_own_corpus_reaches_its_target() -> None:
     assert below == [], report.worst(scores, 5)
 
 
+def test_replies_made_up_of_our_tables_keep_the_customers_words() -> None:
+    found = {figure.name: figure.value for figure in report.figures(command.measure_generated(1_000, seed=7))}
+    assert found["new text exact"] >= 0.99
+    assert found["new text token F1"] >= 0.99
+    assert found["customer words kept"] >= 0.995
+
+
 def written(folder: Path, expect: dict[str, object], text: str = "Yes.\n\n> Is it?\n") -> Path:
     place = folder / "reply"
     place.mkdir(parents=True)

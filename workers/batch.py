@@ -48,6 +48,8 @@ class Draft:
     writer: Writer
     id: int = 0
     subject_key: int = 0
+    quiet_seconds: float = 0.0
+    """An acknowledgement waits until the customer was silent for so long."""
     identity: KnownIdentity | None = None
     ticket: KnownTicket | None = None
     proof: str = "unproved"
@@ -68,8 +70,8 @@ class Draft:
 
     @property
     def kept(self) -> bool:
-        """Whether it becomes a row of its own: all but duplicates do."""
-        return self.outcome != "duplicate"
+        """Whether it becomes a row of its own: all do but duplicates, and what nobody has to read."""
+        return self.outcome != "duplicate" and not self.message.unseen
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,14 @@ class KnownIdentity:
     acknowledged_at: datetime | None = None
     blocked_until: datetime | None = None
     blocked_reason: str = ""
+    stopped_at: datetime | None = None
     name: str = ""
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
     new: bool = True
     changed: bool = False
+    consent_changed: bool = False
 
     @property
     def label(self) -> str:
@@ -93,7 +95,11 @@ class KnownTicket:
     ended_at: datetime | None = None
     """Of a resolved or closed ticket: since when."""
     columns: dict[str, Any] = field(default_factory=dict)
-    """Of a new ticket: its other columns."""
+    """Of a new ticket: its other columns. Of a young one: those that further lines may change."""
+    opening: str = ""
+    """Of a young conversation that nobody has taken in hand: all that its customer said so far."""
+    judged: set[str] = field(default_factory=set)
+    """The columns that further lines changed."""
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """actor, kind, old, new."""
     added_messages: int = 0
@@ -191,6 +197,8 @@ class Wanted:
     ticket_ids: Collection[int]
     conversations: Collection[str]
     scopes: Collection[str]
+    young_seconds: float = 0.0
+    """How old a conversation's ticket may be for further lines to belong to its beginning."""
 
 
 async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
@@ -217,6 +225,7 @@ async def _identities(connection: AsyncConnection, known: Known, addresses: Coll
             acknowledged_at=row.acknowledged_at,
             blocked_until=row.blocked_until,
             blocked_reason=row.blocked_reason,
+            stopped_at=row.stopped_at,
             new=False,
         )
 
@@ -232,6 +241,8 @@ async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) ->
             known.keys[row.key][row.ticket_id] = row.own
             numbers.add(row.ticket_id)
     await _tickets(connection, known, numbers, wanted.conversations)
+    if wanted.conversations and wanted.young_seconds:
+        await _openings(connection, known, wanted)
     merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     while merged:
         await _tickets(connection, known, merged, ())
@@ -278,6 +289,14 @@ async def _tickets(
             known.conversations[row.conversation] = ticket
 
 
+async def _openings(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
+    values = {"conversations": list(wanted.conversations), "seconds": wanted.young_seconds}
+    for row in await connection.execute(_OPENINGS, values):
+        if ticket := known.tickets.get(row.id):
+            ticket.opening = row.opening
+            ticket.columns = {name: getattr(row, name) for name in JUDGED}
+
+
 async def _budgets(
     connection: AsyncConnection, known: Known, scopes: Collection[str], *, now: datetime, since: datetime
 ) -> None:
@@ -311,7 +330,7 @@ _LOCK = text(
 )
 _IDENTITIES = text(
     """
-    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason
+    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason, stopped_at
     FROM identity JOIN unnest(cast(:channels AS text[]), cast(:addresses AS text[])) AS given (channel, address)
     USING (channel, address)
     """
@@ -346,6 +365,18 @@ _TICKETS = text(
     """
 )
 _CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")
+JUDGED = ("priority", "commitment_hours", "category", "product", "language")
+"""What triage says of a ticket, and may say anew."""
+_OPENINGS = text(
+    f"""
+    SELECT ticket.id, {", ".join(f"ticket.{name}" for name in JUDGED)},
+        (SELECT string_agg(message.text, E'\\n' ORDER BY message.id) FROM message
+         WHERE message.ticket_id = ticket.id AND message.direction = 'in') AS opening
+    FROM ticket
+    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open' AND assignee_id IS NULL
+      AND created_at > now() - make_interval(secs => :seconds)
+    """
+)
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
 _RECENT = text(
     """

@@ -25,8 +25,11 @@ from config.settings import Settings
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
 from workers.deliver import Deliver
+from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.pace import Pace
 from workers.reader import Reader
+from workers.reminder import remind
 from workers.rules import Rules
 
 STOP_SECONDS = 8
@@ -42,6 +45,7 @@ class Work:
     database: Database
     reader: Reader
     ingest: Ingest
+    deliver: Deliver
     loops: dict[str, Loop]
 
     async def close(self) -> None:
@@ -50,10 +54,15 @@ class Work:
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
         await self.reader.close()
+        await self.deliver.pace.close()
+        for channel in self.deliver.channels.values():
+            await channel.close()
         await self.database.dispose()
 
 
-def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells: dict[str, Bell]) -> Work:
+def assemble(
+    settings: Settings, database_url: str, redis_url: str, queues: Sequence[str], bells: dict[str, Bell]
+) -> Work:
     """Build the drains of `queues`."""
     database = connect(database_url, name="guichet-worker")
     reader = Reader(settings)
@@ -61,8 +70,10 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
     office = Office(
         settings, channels, Rules.load(settings.triage.rules, settings.triage.languages), secret.key(settings)
     )
-    ingest = Ingest(database, Objects(settings), reader, office)
-    deliver = Deliver(database, channels, settings)
+    objects = Objects(settings)
+    ingest = Ingest(database, objects, reader, office)
+    deliver = Deliver(database, channels, settings, Pace(redis_url))
+    fetch = Fetch(database, objects, channels, settings)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -75,8 +86,11 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
     async def drain_outbox() -> bool:
         return await deliver.drain() > 0
 
-    drains = {"inbox": drain_inbox, "outbox": drain_outbox}
-    return Work(database, reader, ingest, {queue: Loop(queue, drains[queue]) for queue in queues})
+    async def drain_media() -> bool:
+        return await fetch.drain() > 0
+
+    drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
+    return Work(database, reader, ingest, deliver, {queue: Loop(queue, drains[queue]) for queue in queues})
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
@@ -87,18 +101,20 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         loop.add_signal_handler(number, stop.set)
     redis = broker(redis_url)
     bells = {queue: bell(redis, queue) for queue in QUEUES}
-    work = assemble(settings, database_url, queues, bells)
+    work = assemble(settings, database_url, redis_url, queues, bells)
     await work.reader.warm()
     gc.freeze()
     gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
     worker = listen(redis, work.loops, loop)
     await asyncio.to_thread(worker.start)
     sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))
+    reminding = asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes))
     log.info("worker_ready", queues=list(queues))
     await stop.wait()
     log.info("worker_stopping")
-    sweeping.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await sweeping
+    for task in (sweeping, reminding):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await asyncio.to_thread(worker.stop, timeout=1_000 * STOP_SECONDS)
     await work.close()

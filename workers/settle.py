@@ -12,18 +12,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
-from models.envelope import Envelope, InboundMessage
-from workers import acknowledge, receipt, write
+from workers import acknowledge, burst, receipt, write
 from workers.batch import Acknowledgement, Draft, Item, Office
+from workers.budgets import scopes_of
 from workers.dedupe import fingerprint
 from workers.known import (
-    Address,
     Known,
     KnownIdentity,
     KnownTicket,
@@ -33,11 +30,11 @@ from workers.known import (
     matter_key,
     message_key,
 )
+from workers.parties import acknowledged_address, answers_from, identity_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
-from workers.thread import Threaded, Writer, claimed_tickets, own_message_id, reply_token, sought_keys, thread
+from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, sought_keys, thread
 from workers.triage import triage
 
-MOST_PARTICIPANTS = 50
 NOBODY = "nobody"
 """Opener of a ticket whose sender cannot be named: the first participant is always the opener."""
 MOST_KNOWN_BY_SUBJECT = 10
@@ -47,17 +44,7 @@ DAY = timedelta(hours=24)
 
 async def settle(connection: AsyncConnection, items: Sequence[Item], office: Office) -> list[Draft]:
     """Settle `items`, in order, inside the connection's transaction. Returns what became of each message."""
-    drafts = [
-        Draft(
-            item,
-            message,
-            fingerprint(message, item.envelope, place),
-            writer_of(message, item.envelope, office),
-            proof=message.proof,
-        )
-        for item in items
-        for place, message in enumerate(item.messages)
-    ]
+    drafts = [draft for item in items for draft in drafts_of(item, office)]
     window = timedelta(minutes=office.settings.acknowledge.window_minutes)
     known = await load(connection, wanted(drafts, office), window=window)
     first: dict[object, Draft] = {}
@@ -70,6 +57,20 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
     crash_point("X9")
     await write.put(connection, items, drafts, known)
     return drafts
+
+
+def drafts_of(item: Item, office: Office) -> list[Draft]:
+    """One draft for each message of `item`, with nothing decided yet."""
+    return [
+        Draft(
+            item,
+            message,
+            fingerprint(message, item.envelope, place),
+            writer_of(message, item.envelope, office),
+            proof=message.proof,
+        )
+        for place, message in enumerate(item.messages)
+    ]
 
 
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
@@ -85,6 +86,7 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},
         scopes={scope for draft in drafts for scope in scopes_of(draft, office)},
+        young_seconds=burst.seconds(office.settings),
     )
 
 
@@ -98,6 +100,9 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     """The way of one message: the steps, in order. Each leaves its reason."""
     if dedupe(draft, known, first):
         return
+    if draft.message.unseen:
+        draft.outcome, draft.report = "machine", draft.message.report
+        return
     threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
@@ -108,11 +113,16 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         file_machine_mail(draft, threaded, known)
         return
     draft.identity = identity_of(sender_of(draft), known, name=draft.message.sender.name)
+    draft.quiet_seconds = quiet_seconds(draft, office)
+    if draft.message.consent and consent(draft, threaded, known):
+        return
     if threaded.ticket is None:
         categorise(draft, office)
         open_ticket(draft, threaded, known)
     else:
         append(draft, threaded, threaded.ticket, known)
+        if threaded.ticket.opening and draft.message.conversation:
+            burst.join(threaded.ticket, draft.message, office.rules)
     register(draft, threaded, known)
     answer(draft, known, office)
 
@@ -124,6 +134,24 @@ def dedupe(draft: Draft, known: Known, first: dict[object, Draft]) -> bool:
     if stored is None and earlier is draft:
         return False
     draft.outcome, draft.duplicate_of, draft.first = "duplicate", stored, None if stored else earlier
+    return True
+
+
+def consent(draft: Draft, threaded: Threaded, known: Known) -> bool:
+    """Step 2, for who says STOP, or takes it back: note it, and keep the message where it was said. False for others.
+
+    Whoever says START without having said STOP says something else ("YES"), and is heard as anybody.
+    """
+    identity = draft.identity
+    assert identity is not None  # noqa: S101 - set by decide
+    stop = draft.message.consent == "stop"
+    if not stop and identity.stopped_at is None:
+        return False
+    identity.stopped_at, identity.consent_changed = known.now if stop else None, True
+    file_machine_mail(draft, threaded, known)
+    draft.reasons["machine"] = f"{identity.label} {'wants nothing more from us' if stop else 'may be written to again'}"
+    if draft.ticket is not None:
+        draft.ticket.events.append((f"contact:{identity.label}", "consent", "", "stopped" if stop else "given"))
     return True
 
 
@@ -160,6 +188,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
             "language": verdict.language,
         },
     )
+    ticket.opening = message.reply_text if draft.quiet_seconds else ""
     ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
     if ended:
         ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
@@ -235,9 +264,10 @@ def answer(draft: Draft, known: Known, office: Office) -> None:
     scopes = scopes_of(draft, office)
     subject = draft.subject_key = subject_key(message.subject)
     blocked = recipient.blocked_until is not None and recipient.blocked_until > known.now
+    stopped = f"its owner said STOP on {recipient.stopped_at:%Y-%m-%d}" if recipient.stopped_at else ""
     history = acknowledge.History(
         new_ticket=draft.outcome == "ticket",
-        blocked=recipient.blocked_reason if blocked else "",
+        blocked=stopped or (recipient.blocked_reason if blocked else ""),
         acknowledged_at=recipient.acknowledged_at,
         same_subject=identity.recent.get(subject, 0),
         any_subject=sum(identity.recent.values()),
@@ -290,6 +320,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:
     """Keep mail that is about other mail: in the ticket that it concerns, if any; it opens and reopens nothing."""
     draft.outcome, draft.ticket, draft.report = "machine", threaded.ticket, draft.message.report
+    draft.identity = draft.identity or known.identities.get(sender_of(draft))
     concerned = draft.report.message_id if draft.report else ""
     if draft.ticket is None and concerned:
         draft.ticket = next((ticket for ticket, own in known.tickets_of(message_key(concerned)) if own), None)
@@ -298,76 +329,7 @@ def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:
     draft.reasons["machine"] = draft.message.machine
 
 
-def sender_of(draft: Draft) -> Address:
-    """The identity that the message counts for, on the channel that answers go out on."""
-    return answers_from(draft)[0], draft.message.sender.address
-
-
-def acknowledged_address(draft: Draft) -> Address:
-    """Where an acknowledgement would go: the envelope sender where the channel has one (RFC 3834 §4)."""
-    return answers_from(draft)[0], draft.message.acknowledge_to or draft.message.sender.address
-
-
-def answers_from(draft: Draft) -> tuple[str, str]:
-    """Channel and account that answers go out from."""
-    message, envelope = draft.message, draft.item.envelope
-    return message.answer_by or envelope.channel, message.answer_from or envelope.account
-
-
-def writer_of(message: InboundMessage, envelope: Envelope, office: Office) -> Writer:
-    """Whom the message is from and whom it goes to, as threading wants it. Nobody takes part by having no address."""
-    channel = message.answer_by or envelope.channel
-    hooks = office.channels.get(channel)
-    mailbox = hooks.mailbox if hooks else str
-    ours = {mailbox(address) for address in (message.answer_from or envelope.account, *envelope.recipients)}
-    addressed, desk = set(), []
-    for recipient in message.recipients[:MOST_PARTICIPANTS]:
-        if recipient.address:
-            box = mailbox(recipient.address)
-            if box in ours or (hooks and hooks.could_be_ours(recipient.address)):
-                desk.append(f"{channel}:{box}")
-            else:
-                addressed.add(f"{channel}:{box}")
-    return Writer(
-        label=f"{channel}:{mailbox(message.sender.address)}" if message.sender.address else "",
-        addressed=frozenset(addressed),
-        desk=tuple(desk),
-        circle=f"{channel}:list:{message.circle}" if message.circle else "",
-        aliases=tuple([f"{channel}:{mailbox(address)}" for address in message.aliases]),
-    )
-
-
-def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdentity:
-    """The identity at `address`, new if it was unknown. Those without an address are each somebody else."""
-    identity = known.identities.get(address)
-    if identity is None:
-        identity = KnownIdentity(address=address, name=name)
-        known.newcomers.append(identity)
-        if address[1]:
-            known.identities[address] = identity
-    return identity
-
-
-def scopes_of(draft: Draft, office: Office) -> list[str]:
-    """The budgets that an acknowledgement of this message would draw on."""
-    channel, account = answers_from(draft)
-    scopes = [f"account:{channel}:{account}"]
-    domain = acknowledged_address(draft)[1].rpartition("@")[2]
-    if domain:
-        scopes.append(f"domain:{domain}")
-    source = source_of(draft.item.envelope.remote, tuple(office.settings.acknowledge.trusted_sources))
-    if source:
-        scopes.append(f"source:{source}")
-    return scopes
-
-
-@lru_cache(maxsize=4096)
-def source_of(remote: str, trusted: tuple[str, ...]) -> str:
-    """The network that counts as one source, /24 or /64; '' for our own relays and where there is no address."""
-    try:
-        address = ip_address(remote)
-    except ValueError:
-        return ""
-    if any(address in ip_network(network) for network in trusted):
-        return ""
-    return str(ip_network(f"{remote}/{24 if address.version == 4 else 64}", strict=False))
+def quiet_seconds(draft: Draft, office: Office) -> float:
+    """How long the acknowledgement waits for further lines: only where there are conversations."""
+    channel = office.channels.get(answers_from(draft)[0])
+    return channel.quiet_seconds if channel and draft.message.conversation else 0.0

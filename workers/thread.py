@@ -4,9 +4,9 @@ Checked in this order, the first that holds wins:
 
     1. reply address   our own address with a token sealed for a ticket and one of its participants
     2. our Message-ID  an id that carries our seal, among those that the message answers
-    3. conversation    on channels of short lines: the sender's open conversation
-    4. ids             of In-Reply-To and References, the latest first; then the message's own (a root that arrives
-                       after its reply)
+    3. ids             of In-Reply-To and References, the latest first, or of the message that is quoted; then the
+                       message's own (a root that arrives after its reply)
+    4. conversation    on channels of short lines: the sender's open conversation
     5. marks           what the mails of a conversation share beside their ids (Outlook's Thread-Index)
     6. subject token   [#123]
     7. subject         an answer to a subject that its sender is known with
@@ -309,7 +309,7 @@ def _by_subject(case: _Case) -> Threaded | None:
     return None
 
 
-STEPS = (_by_reply_address, _by_our_id, _by_conversation, _by_ids, _by_marks, _by_subject_token, _by_subject)
+STEPS = (_by_reply_address, _by_our_id, _by_ids, _by_conversation, _by_marks, _by_subject_token, _by_subject)
 """In order; the first that finds a ticket has decided."""
 
 

@@ -7,6 +7,7 @@ completes the items. May fail: `Fenced`, where somebody else claimed an item mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
 from models.ticket import Attachment, Message, Ticket, TicketEvent
-from workers import reports
+from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
 from workers.known import Known, KnownIdentity, KnownTicket, draw, hour_of
 
@@ -65,10 +66,11 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await copy(connection, _table(Ticket), [_ticket(ticket, known) for ticket in tickets if ticket.new])
     await copy(connection, _table(Message), list(_messages(kept, known)))
     await copy(connection, _table(Attachment), list(_attachments(kept)))
+    await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
     await _update(connection, tickets, known)
-    await reports.apply(connection, kept, known)
+    await reports.apply(connection, drafts, known)
     await _complete(connection, items, drafts)
 
 
@@ -93,6 +95,10 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
     if acknowledged:
         await connection.execute(_ACKNOWLEDGED, {"ids": sorted(acknowledged), "now": known.now})
+    consenting = [i for i in known.identities.values() if i.consent_changed and not i.new]
+    if consenting:
+        stops = {"ids": [i.id for i in consenting], "stopped": [i.stopped_at for i in consenting]}
+        await connection.execute(_CONSENT, stops)
     if known.added:
         scopes = sorted(known.added)
         counts = [known.added[scope] for scope in scopes]
@@ -143,6 +149,7 @@ def _identity(identity: KnownIdentity) -> Mapping[str, Any]:
         "channel": identity.address[0],
         "address": identity.address[1],
         "acknowledged_at": identity.acknowledged_at,
+        "stopped_at": identity.stopped_at,
     }
 
 
@@ -266,6 +273,7 @@ def _outbox(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, Any]
             "ticket_id": draft.ticket.id,
             "message_id": decided.message_id,
             "payload": msgspec.to_builtins(decided.outbound),
+            "due_at": known.now + timedelta(seconds=draft.quiet_seconds),
             "created_at": known.now,
         }
 
@@ -292,6 +300,13 @@ _APPEND = text(
 )
 _ACKNOWLEDGED = text(
     "UPDATE identity SET acknowledged_at = greatest(acknowledged_at, cast(:now AS timestamptz)) WHERE id = ANY(:ids)"
+)
+_CONSENT = text(
+    """
+    UPDATE identity SET stopped_at = given.stopped_at
+    FROM unnest(cast(:ids AS bigint[]), cast(:stopped AS timestamptz[])) AS given (id, stopped_at)
+    WHERE identity.id = given.id
+    """
 )
 _SPEND = text(
     """

@@ -44,7 +44,7 @@ def name_of(entity: Entity) -> str:
 
 
 def embedded(files: list[uuencode.Embedded]) -> list[AttachedFile]:
-    """Files that stood uuencoded in a text."""
+    """Files that stood in a text, uuencoded or in yEnc."""
     return [
         AttachedFile(
             filename=filenames.normalise(charset.decode(file.name)),

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from channels.email.html_text import to_text
 from channels.email.structure import Entity
 
+_PARAM = re.compile(r"<param>[^<]*</param>", re.IGNORECASE)
+_BREAKS = re.compile(r"\n+")
 _WORD = re.compile(r"\w+")
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _MAX_COMPARED = 20_000
@@ -124,7 +126,7 @@ class Body:
         if entity.content_type == "text/html":
             return Piece(None, text, entity)
         if entity.content_type in ("text/enriched", "text/richtext"):
-            return Piece(to_text(text.replace("\n\n", "<p>")), None, entity)
+            return Piece(to_text(_enriched(text)), None, entity)
         return Piece(text, None, entity)
 
     def _alternative(self, entity: Entity) -> list[Piece]:
@@ -172,6 +174,12 @@ class Body:
             if entity.content_type in _BODY_TYPES and (entity is root or entity.disposition != "attachment"):
                 return [self._piece(entity)]
         return []
+
+
+def _enriched(text: str) -> str:
+    """Text of type text/enriched as HTML (RFC 1896): '<<' is '<', a line break is a space, each further one a break."""
+    text = _PARAM.sub("", text.replace("&", "&amp;").replace("<<", "&lt;"))
+    return _BREAKS.sub(lambda found: "<br>" * (len(found[0]) - 1) or " ", text)
 
 
 def _related_start(entity: Entity) -> Entity:

@@ -17,8 +17,18 @@ MAX_QUOTES = 10
 """Quote marks before a line."""
 
 _TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
-_UNSEEN = re.compile(r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml)\b", re.IGNORECASE)
-_NOT_SHOWN = re.compile(r"display\s*:\s*none|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all", re.IGNORECASE)
+_UNSEEN = re.compile(
+    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe)\b", re.IGNORECASE
+)
+_NOT_SHOWN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all"
+    r"|max-height\s*:\s*0(?:px|pt|em)?\s*;(?=[^\"']{0,400}overflow\s*:\s*hidden)"
+    r"|overflow\s*:\s*hidden\s*;[^\"']{0,400}max-height\s*:\s*0(?:px|pt|em)?\s*(?:[;\"']|$)",
+    re.IGNORECASE,
+)
+_KEEPS_LINES = re.compile(r"white-space\s*:\s*(?:pre\b|break-spaces)", re.IGNORECASE)
+"""pre, pre-wrap and pre-line (CSS Text §3)."""
+_FIRST_NUMBER = re.compile(r"\bstart\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 _NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.IGNORECASE)
 _EMOJI = re.compile(r"""\balt\s*=\s*["']?([^\x00-\x7f"'<>]{1,8})["'\s]""", re.IGNORECASE)
 _ZERO_WIDTH = re.compile(
@@ -143,12 +153,24 @@ class _Writer:
         """Open lists: the number of the last item, or -1 where items are not numbered."""
         self._marker = ""
         self._preformatted = 0
+        self._lined = ""
+        """The open element whose style keeps its line breaks."""
+        self._lined_depth = 0
         self._hidden = ""
         self._hidden_depth = 0
         self._withheld: list[str] = []
 
     def words(self, text: str) -> None:
-        (self._withheld if self._hidden else self._inline).append(text)
+        if self._hidden:
+            self._withheld.append(text)
+        elif self._lined and "\n" in text:
+            first, *others = text.replace("\r\n", "\n").split("\n")
+            self._inline.append(first)
+            for line in others:
+                self._break()
+                self._inline.append(line)
+        else:
+            self._inline.append(text)
 
     def tag(self, name: str, attributes: str, *, closing: bool) -> None:
         if self._hidden:
@@ -166,6 +188,11 @@ class _Writer:
             self._inline.append(" ")
         elif name == "img" and not attributes.isascii():
             self._inline.extend(_EMOJI.findall(attributes + " "))
+        if name == self._lined:
+            self._lined_depth += -1 if closing else 1
+            self._lined = self._lined if self._lined_depth else ""
+        elif "white-space" in attributes and not (self._lined or closing) and _KEEPS_LINES.search(attributes):
+            self._lined, self._lined_depth = name, 1
         if (
             not closing
             and ("none" in attributes or "hid" in attributes)
@@ -191,7 +218,7 @@ class _Writer:
     def _paragraph(self, name: str, attributes: str, *, closing: bool) -> None:
         self._flush()
         if name in _LISTS:
-            self._list(name, closing=closing)
+            self._list(name, attributes, closing=closing)
             return
         self._gap = True
         if name == "blockquote":
@@ -207,13 +234,14 @@ class _Writer:
             self._quotes.append(cited or not _NO_BORDER.search(attributes))
         self._prefix = "> " * min(sum(self._quotes), MAX_QUOTES)
 
-    def _list(self, name: str, *, closing: bool) -> None:
+    def _list(self, name: str, attributes: str, *, closing: bool) -> None:
         outer = len(self._lists) - closing
         self._gap = self._gap or outer <= 0
         if closing:
             del self._lists[-1:]
         elif outer < MAX_DEPTH:
-            self._lists.append(0 if name == "ol" else -1)
+            start = _FIRST_NUMBER.search(attributes) if attributes else None
+            self._lists.append((max(int(start[1]) - 1, 0) if start else 0) if name == "ol" else -1)
 
     def _item(self) -> None:
         indent = "  " * (len(self._lists) - 1)

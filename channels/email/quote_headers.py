@@ -271,6 +271,7 @@ def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> i
     address, or a subject and a date.
     """
     roles: set[str] = set()
+    addressed: set[str] = set()
     evidence = dated = pending = False
     end, index, loose = start, start, 0
     while index < min(len(lines), start + 24) and loose < 4:
@@ -283,14 +284,17 @@ def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> i
             inner = [LABELS[word] for word in _INNER_LABEL.findall(line.casefold())] if len(line) > 30 else []
             roles.update((role, *inner))
             dated = dated or ("sent" in (role, *inner) and any(map(str.isdigit, line)))
-            evidence = evidence or pending or ("@" in line and role in ("from", "to", "cc"))
+            if "@" in line and role in ("from", "to", "cc"):
+                addressed.add(role)
+            evidence = evidence or pending or bool(addressed)
             end, loose, pending = index, 0, False
-        elif not roles:
+        elif not roles or (loose and not line):
             break
         else:
             loose += 1 if line else 2
             pending = pending or "@" in line
-    return end if _is_block(roles, evidence=evidence, dated=dated, announced=announced) else start
+    sure = {"from", "to"} <= addressed or (end - start == 4 and {"from", "sent", "to", "subject"} <= roles)
+    return end if sure or _is_block(roles, evidence=evidence, dated=dated, announced=announced) else start
 
 
 def _is_block(roles: set[str], *, evidence: bool, dated: bool, announced: bool) -> bool:

@@ -132,7 +132,9 @@ LABELS: dict[str, str] = {
 ORIGINAL = _words(
     """
     original message|original email|original e-mail|original mail|original msg|reply message|replied message
-    in reply to|original|original appointment|original message follows|original message text
+    quoted text hidden|texte des messages précédents masqué|zitierter text wird ausgeblendet|testo citato nascosto
+    el texto citado está oculto|texto das mensagens anteriores oculto|in reply to|original|original appointment
+    original message follows|original message text
     message d'origine|message d’origine|message original|message initial|mail original|mail d'origine|courriel original
     courriel d'origine|message de départ|message précédent|e-mail d'origine|réponse au message|message répondu
     réponse au message d'origine

@@ -29,7 +29,7 @@ _LINE = 300
 """Characters at the end of a line in which a header may stand."""
 _QUOTE_MARKS = (">", "\uff1e")
 _SUSPICIOUS_ENDS = frozenset(":：-=*_~—–―‐>)")
-_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[(<~")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[({<~")
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -119,6 +119,9 @@ class Reading:
             if announced:
                 self._examined += 1
                 return index, self._announced_stop(index + 1)
+        elif last in "-_" and (column := line.find(" --")) > 0 and quote_headers.divider(line[column + 1 :]):
+            self.shared[index] = column
+            return index, self._announced_stop(index + 1)
         dated = line[0].isdigit()
         if not dated and (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
             self._examined += 1
@@ -173,6 +176,8 @@ class Reading:
         complete = quote_headers.is_complete(" ".join(self.lines[start : index + 1]))
         for above in range(start, max(-1, index - _WRAPPED), -1):
             line = self.lines[above]
+            if not line and above == start - 1 and self.lines[start][0] == "<":
+                continue
             if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
                 break
             if above < start and self._names_sender(above, index, complete=complete):

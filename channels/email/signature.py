@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from channels.email.signature_words import (
     ANTIVIRUS,
@@ -46,7 +46,7 @@ _CONTACT = re.compile(
 )
 _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
 _ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
-_DASHED_NAME = re.compile(r"(?:-|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
+_DASHED_NAME = re.compile(r"(?:--?|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
 _FOOTER = re.compile(
     r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
 )
@@ -56,9 +56,12 @@ _ANTIVIRUS = re.compile("|".join(map(re.escape, ANTIVIRUS)))
 _LEGAL_WORDS = frozenset(words.split()[0] for words in DISCLAIMERS)
 _UNSPACED = tuple(words for words in _OPENINGS if words[0] >= "\u2e80")
 _FIRST_WORDS = frozenset({words.split()[0] for words in (*_OPENINGS, "virus-free.")} | {"outlook", "von", "[https"})
-_TELLING_WORDS = frozenset(word.rstrip(",.:") for word in (*_FIRST_WORDS, *_LEGAL_WORDS)) | frozenset(
-    words.split()[0].rstrip(",.:") for words in VALEDICTIONS
+_TELLING_HEADS = frozenset(
+    f"{words.split()[0].rstrip(',.:')}{end}"[:3]
+    for words in (*_FIRST_WORDS, *_LEGAL_WORDS, *VALEDICTIONS)
+    for end in ("", " ", ",", ".", "!", ":", ";")
 )
+"""The first three letters of all of these: a glance at them spares most lines the closer looks."""
 _TELLING_LETTERS = frozenset(_RULE_LETTERS + "<[(w")
 
 
@@ -74,7 +77,7 @@ def find(lines: Sequence[str]) -> set[int]:
     if gone:
         gone |= {after for index, after in pairwise(written) if index in gone and _ONLY_LINK.match(lines[after])}
         written = [index for index in written if index not in gone]
-    for beginning in (_legal, _delimited, _carded):
+    for beginning in (_standard, _legal, _ruled, _carded):
         start = beginning(lines, written, [index for index in telling if index not in gone])
         if start is not None:
             gone.update(index for index in written if index >= start)
@@ -85,12 +88,16 @@ def find(lines: Sequence[str]) -> set[int]:
 
 
 def _is_telling(line: str) -> bool:
-    """True if a signature may begin with `line`: one glance at its ends spares most lines the closer looks."""
+    """True if a signature may begin with `line`, or if it may be the only line of one."""
     first = line[0]
-    if first in _TELLING_LETTERS or first >= "\u2e80":
-        return True
-    word = line[:24].partition(" ")[0].casefold().rstrip(",.!;:")
-    return word in _TELLING_WORDS or not first.isalnum() or line.endswith(SENT_FROM_LAST)
+    return (
+        line[:3].casefold() in _TELLING_HEADS
+        or line[1:2] in (" ", ",", "")
+        or first in _TELLING_LETTERS
+        or first >= "\u2e80"
+        or not first.isalnum()
+        or (len(line) <= 60 and line.endswith(SENT_FROM_LAST))
+    )
 
 
 def says_something(lines: Sequence[str]) -> bool:
@@ -102,6 +109,8 @@ def is_program_line(line: str) -> bool:
     """True if a mail program added `line` by itself ('Sent from my iPhone')."""
     head = _head(line)
     if head not in _FIRST_WORDS and not line.endswith(SENT_FROM_LAST):
+        if line.startswith("[cid:"):
+            return line.find("]") == len(line) - 1
         if line[0] in "<[w" and _ANTIVIRUS.search(line[:160]):
             return len(line.split()) <= 8
         if line.isascii() or not head.startswith(_UNSPACED):
@@ -142,6 +151,13 @@ def _names_device(rest: str) -> bool:
     return any(device in rest for device in DEVICES)
 
 
+def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
+    """Where '-- ' stands, with what belongs to a card below it (RFC 3676 §4.3)."""
+    return next(
+        (index for index in telling if lines[index] == "-- " and sum(other > index for other in written) <= 20), None
+    )
+
+
 def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
     """Where a paragraph about confidentiality begins that programs of companies put at the end.
 
@@ -155,20 +171,23 @@ def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int])
         paragraph = " ".join(lines[index : index + 5])[:600].casefold()
         above = lines[index - 1]
         ruled = _RULE.match(above) is not None
-        if len(paragraph) > 40 and sum(word in paragraph for word in LEGAL) > (above != "" and not ruled):
+        if len(paragraph) > 40 and _is_legal(paragraph, 2 if above and not ruled else 1):
             return index - ruled
     return None
 
 
-def _delimited(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
-    """Where '-- ' or a rule above a card begins."""
+def _is_legal(paragraph: str, words: int) -> bool:
+    """True if `paragraph` has so many different `words` of lawyers."""
+    return next(islice((word for word in LEGAL if word in paragraph), words - 1, None), None) is not None
+
+
+def _ruled(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
+    """Where a rule above a card begins, '--' among them."""
     for index in telling:
         line = lines[index]
         if line.strip(_RULE_LETTERS):
             continue
         below = [lines[other] for other in written if other > index]
-        if line == "-- " and len(below) <= 20:
-            return index
         if line == "--" and _is_plain_card(below):
             return index
         if _RULE.match(line) and below and _is_card(below):

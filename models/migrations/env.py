@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 import models.blocks
 import models.contact
+import models.conversation
 import models.cursor
 import models.ledger
 import models.ticket  # noqa: F401 - the imports register the tables
