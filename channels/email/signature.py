@@ -224,7 +224,7 @@ def _is_plain_card(below: Sequence[str]) -> bool:
         return not below
     if any(_FOOTER.search(line[:200]) for line in below):
         return True
-    if not _is_full_name(below[0]):
+    if not (_is_full_name(below[0]) or _is_valediction(below[0])):
         return False
     quotations = [line for line in below if len(below) <= 4 and line[0] in "\"“„«'*"]
     return not any(_is_sentence(line) for line in below if line not in quotations)
