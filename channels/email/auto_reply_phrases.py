@@ -141,7 +141,7 @@ NOTICE: Final = """
 
 REQUEST: Final = """
     (can|could|would|will) you
-    please (?!note|contact|call (my|our|the)|e-?mail|write to|direct|reach|refer|allow|expect|be |do not reply|feel|see )[a-z]
+    please (?!note|contact|call (my|our|the)|e-?mail|write|direct|reach|refer|allow|exp|be|do not reply|feel|see)[a-z]
     my (order|parcel|package|delivery|booking|subscription|account|lamp|bill)
     (pouvez|pourriez|voulez|avez|auriez)[- ]vous
     veuillez (?!contacter|vous adresser|noter|ecrire|joindre|patienter|adresser)[a-z]
