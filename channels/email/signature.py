@@ -29,6 +29,7 @@ from channels.email.signature_words import (
     GET_APP_LAST,
     LEGAL,
     MY,
+    NOTICES,
     PARTICLES,
     PROGRAM_LINES,
     REFERRING,
@@ -193,8 +194,8 @@ def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int])
         paragraph = " ".join(lines[index : index + 5])[:600].casefold()
         above = lines[index - 1]
         ruled = _RULE.match(above) is not None
-        alone = not above or ruled
-        if _is_legal(paragraph, 1 if alone and len(paragraph) > _LONG_PARAGRAPH else 2):
+        alone = (not above or ruled) and (len(paragraph) > _LONG_PARAGRAPH or paragraph.startswith(NOTICES))
+        if _is_legal(paragraph, 1 if alone else 2):
             return index - ruled
     return None
 

@@ -200,6 +200,15 @@ DISCLAIMERS = _words(
 )
 """How legal footers begin."""
 
+NOTICES = _words(
+    """
+    disclaimer|confidentiality|confidential communication|privileged and confidential|legal notice
+    avis de confidentialité|confidentialité|vertraulichkeitshinweis|aviso legal|aviso de confidencialidad
+    avviso di riservatezza|aviso de confidencialidade
+    """
+)
+"""Those that say what they are."""
+
 LEGAL = _words(
     """
     confiden|privileg|intended recipient|intended solely|addressee|unauthori|before printing|before you print|viruses
