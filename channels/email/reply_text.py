@@ -111,6 +111,7 @@ class _Reading:
         for index, column in reading.shared.items():
             lines[index], self.kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
         _mark_signatures(probes, self.kinds)
+        _mark_armour(probes, self.kinds)
 
     def all(self, runs: re.Pattern[bytes]) -> str:
         """All lines of one kind."""
@@ -143,6 +144,13 @@ def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:
     if not said and signature.says_something([probes[index] for index in marked]):
         for index in marked:
             kinds[index] = quoting.NEW
+
+
+def _mark_armour(probes: Sequence[str], kinds: bytearray) -> None:
+    """Mark the lines by which OpenPGP opens a signed text, up to the blank one (RFC 9580 §7)."""
+    if probes[0] == "-----BEGIN PGP SIGNED MESSAGE-----":
+        stop = probes.index("") if "" in probes[:8] else 1
+        kinds[:stop] = bytes((_SIGNATURE,)) * stop
 
 
 def _gather(lines: Sequence[str], runs: Iterable[re.Match[bytes]]) -> str:

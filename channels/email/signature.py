@@ -89,7 +89,7 @@ def find(lines: Sequence[str]) -> set[int]:
         gone |= {above for above, index in pairwise(written) if index in gone and _RULE.match(lines[above])}
         written = [index for index in written if index not in gone]
         telling = [index for index in telling if index not in gone]
-    for beginning in (_standard, _legal, _ruled, _carded, _named):
+    for beginning in (_armoured, _standard, _legal, _ruled, _carded, _named):
         start = beginning(lines, written, telling)
         if start is not None:
             gone.update(index for index in written if index >= start)
@@ -163,6 +163,11 @@ def _is_sender(rest: str, line: str) -> bool:
 
 def _names_device(rest: str) -> bool:
     return any(device in rest for device in DEVICES)
+
+
+def _armoured(lines: Sequence[str], _written: Sequence[int], telling: Sequence[int]) -> int | None:
+    """Where an OpenPGP signature begins (RFC 9580 §7)."""
+    return next((index for index in telling if lines[index].startswith("-----BEGIN PGP SIGNATURE")), None)
 
 
 def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
