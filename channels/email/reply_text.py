@@ -103,7 +103,7 @@ class _Reading:
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.lines = lines = text.split("\n")
-        hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
+        hidden = not text.isascii() and _hides(text)
         visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
         probes = [line.strip() if line != _DELIMITER else line for line in visible]
         reading = quoting.read(probes)
@@ -144,6 +144,14 @@ def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:
     if not said and signature.says_something([probes[index] for index in marked]):
         for index in marked:
             kinds[index] = quoting.NEW
+
+
+def _hides(text: str) -> bool:
+    """True if `text` holds one of the common invisible characters: searching for each is faster than for a class."""
+    for mark in _COMMON_INVISIBLE:  # noqa: SIM110 - a generator costs more than the search
+        if mark in text:
+            return True
+    return False
 
 
 def _mark_armour(probes: Sequence[str], kinds: bytearray) -> None:

@@ -89,7 +89,7 @@ def find(lines: Sequence[str]) -> set[int]:
         gone |= {above for above, index in pairwise(written) if index in gone and _RULE.match(lines[above])}
         written = [index for index in written if index not in gone]
         telling = [index for index in telling if index not in gone]
-    for beginning in (_armoured, _standard, _legal, _ruled, _carded, _named):
+    for beginning in (_standard, _legal, _ruled, _carded, _named):
         start = beginning(lines, written, telling)
         if start is not None:
             gone.update(index for index in written if index >= start)
@@ -165,23 +165,18 @@ def _names_device(rest: str) -> bool:
     return any(device in rest for device in DEVICES)
 
 
-def _armoured(lines: Sequence[str], _written: Sequence[int], telling: Sequence[int]) -> int | None:
-    """Where an OpenPGP signature begins (RFC 9580 §7)."""
-    return next((index for index in telling if lines[index].startswith("-----BEGIN PGP SIGNATURE")), None)
-
-
 def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
-    """Where '-- ' stands, with what belongs to a card below it (RFC 3676 §4.3)."""
-    return next(
-        (
-            index
-            for index in telling
-            if lines[index] == "-- "
-            and sum(other > index for other in written) <= 20
-            and not (index and lines[index - 1].endswith(":"))
-        ),
-        None,
-    )
+    """Where '-- ' stands above what may be a card (RFC 3676 §4.3), or an OpenPGP signature (RFC 9580 §7)."""
+    for index in telling:
+        line = lines[index]
+        if line[0] != "-":
+            continue
+        if line == "-- " and not (index and lines[index - 1].endswith(":")):
+            if sum(other > index for other in written) <= 20:
+                return index
+        elif line.startswith("-----BEGIN PGP SIGNATURE"):
+            return index
+    return None
 
 
 def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
@@ -268,8 +263,10 @@ def _named(lines: Sequence[str], written: Sequence[int], _telling: Sequence[int]
     while start and lines[start - 1]:
         start -= 1
     card = [lines[index] for index in written if index >= start]
+    if not 3 <= len(card) <= 8:
+        return None
     above = [index for index in written if index < start]
-    if not above or not 3 <= len(card) <= 8 or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
+    if not above or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
         return None
     online = any("@" in line or "www." in line or "http" in line for line in card)
     if not online or sum(map(_is_contact, card)) < 2 or any(map(_is_sentence, card)):
