@@ -331,16 +331,17 @@ def read(lines: Sequence[str]) -> Reading:
 
 
 def _is_prose(line: str) -> bool:
-    """True for a line without anything that the closer looks go by: most lines, so it is one cheap glance."""
+    """True for a line without anything that the closer look goes by: most lines, so it is one cheap glance."""
+    first, head = line[0], line[:40]
     return (
-        line[0].isalnum()
-        and line[0] < "\u3000"
+        first.isalnum()
+        and first < "\u3000"
         and line[-1] not in _SUSPICIOUS_ENDS
-        and ":" not in line[:40]
-        and "：" not in line[:40]
+        and ":" not in head
         and "@" not in line[:160]
+        and (line.isascii() or "：" not in head)
         and (line[-3:] not in _LAST_LETTERS or line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS)
-        and line[:12].partition(" ")[0].lower() not in REPLY_PLEASE
+        and head[:12].partition(" ")[0].lower() not in REPLY_PLEASE
     )
 
 

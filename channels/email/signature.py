@@ -29,6 +29,7 @@ from channels.email.signature_words import (
     GET_APP_LAST,
     LEGAL,
     MY,
+    NOTICES,
     PARTICLES,
     PROGRAM_LINES,
     REFERRING,
@@ -165,17 +166,17 @@ def _names_device(rest: str) -> bool:
 
 
 def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
-    """Where '-- ' stands, with what belongs to a card below it (RFC 3676 §4.3)."""
-    return next(
-        (
-            index
-            for index in telling
-            if lines[index] == "-- "
-            and sum(other > index for other in written) <= 20
-            and not (index and lines[index - 1].endswith(":"))
-        ),
-        None,
-    )
+    """Where '-- ' stands above what may be a card (RFC 3676 §4.3), or an OpenPGP signature (RFC 9580 §7)."""
+    for index in telling:
+        line = lines[index]
+        if line[0] != "-":
+            continue
+        if line == "-- " and not (index and lines[index - 1].endswith(":")):
+            if sum(other > index for other in written) <= 20:
+                return index
+        elif line.startswith("-----BEGIN PGP SIGNATURE"):
+            return index
+    return None
 
 
 def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
@@ -193,8 +194,8 @@ def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int])
         paragraph = " ".join(lines[index : index + 5])[:600].casefold()
         above = lines[index - 1]
         ruled = _RULE.match(above) is not None
-        alone = not above or ruled
-        if _is_legal(paragraph, 1 if alone and len(paragraph) > _LONG_PARAGRAPH else 2):
+        alone = (not above or ruled) and (len(paragraph) > _LONG_PARAGRAPH or paragraph.startswith(NOTICES))
+        if _is_legal(paragraph, 1 if alone else 2):
             return index - ruled
     return None
 
@@ -224,7 +225,7 @@ def _is_plain_card(below: Sequence[str]) -> bool:
         return not below
     if any(_FOOTER.search(line[:200]) for line in below):
         return True
-    if not _is_full_name(below[0]):
+    if not (_is_full_name(below[0]) or _is_valediction(below[0])):
         return False
     quotations = [line for line in below if len(below) <= 4 and line[0] in "\"“„«'*"]
     return not any(_is_sentence(line) for line in below if line not in quotations)
@@ -262,8 +263,10 @@ def _named(lines: Sequence[str], written: Sequence[int], _telling: Sequence[int]
     while start and lines[start - 1]:
         start -= 1
     card = [lines[index] for index in written if index >= start]
+    if not 3 <= len(card) <= 8:
+        return None
     above = [index for index in written if index < start]
-    if not above or not 3 <= len(card) <= 8 or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
+    if not above or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
         return None
     online = any("@" in line or "www." in line or "http" in line for line in card)
     if not online or sum(map(_is_contact, card)) < 2 or any(map(_is_sentence, card)):

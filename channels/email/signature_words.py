@@ -102,7 +102,7 @@ PROGRAM_LINES = _words(
 )
 """Lines that programs add which begin otherwise."""
 
-ANTIVIRUS = ("avast.com", "avg.com/", "<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>")
+ANTIVIRUS = ("avast.com", "www.avg.com", "<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>")
 """What marks the lines of an advertisement that antivirus programs put below a mail."""
 
 CLEAN = frozenset(("virus-free", "sans virus", "virenfrei", "libre de virus", "privo di virus", "livre de vírus"))
@@ -199,6 +199,15 @@ DISCLAIMERS = _words(
     """
 )
 """How legal footers begin."""
+
+NOTICES = _words(
+    """
+    disclaimer|confidentiality|confidential communication|privileged and confidential|legal notice
+    avis de confidentialité|confidentialité|vertraulichkeitshinweis|aviso legal|aviso de confidencialidad
+    avviso di riservatezza|aviso de confidencialidade
+    """
+)
+"""Those that say what they are."""
 
 LEGAL = _words(
     """
