@@ -80,9 +80,6 @@ class TestHeaders:
         found = read(b"From: a@example.org\nSubject: x\nHello there,\nall well?\n\nAnn")
         assert (found.subject, found.text) == ("x", "Hello there,\nall well?\n\nAnn")
 
-    def test_a_body_without_headers_may_begin_with_a_blank(self):
-        assert read(b" Hello: there\nThe question: to be\n").text == " Hello: there\nThe question: to be\n"
-
     def test_a_huge_body_without_its_blank_line_is_not_taken_for_headers(self):
         found = read(b"From: a@example.org\nSubject: x\n" + b"Hello there\n" * 100_000 + b"\nAnn")
         assert (found.subject, len(found.text)) == ("x", 12 * 100_000 + 4)
