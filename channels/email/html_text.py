@@ -88,8 +88,8 @@ def to_text(html: str) -> str:
     if not _TAG.search(html):
         html = f'<p style="white-space:pre-line">{html}'  # plain text under a wrong label: lines are all its shape
     writer = _Writer()
-    for token in _TOKEN.finditer(_visible(_without_zero_width(html[:MAX_HTML]))):
-        closing, name, attributes, declaration, text = token.groups()
+    tokens = _TOKEN.findall(_visible(_without_zero_width(html[:MAX_HTML])))
+    for closing, name, attributes, declaration, text in tokens:
         if name:
             writer.tag(name.lower(), attributes, closing=bool(closing))
             if text:
