@@ -263,6 +263,11 @@ class TestStructure:
         found = read(MIXED + b"prologue\r\n--b \t\r\n\r\nHello\r\n--b--  \r\nepilogue\r\n--x")
         assert (found.text, found.remarks) == ("Hello", ())
 
+    def test_a_part_that_begins_with_a_blank_has_no_headers(self):
+        assert (
+            read(MIXED + b"--b\r\n  first: a\r\nsecond: b\r\n\r\nend\r\n--b--").text == "  first: a\nsecond: b\n\nend"
+        )
+
     def test_a_delimiter_that_is_the_beginning_of_another_is_told_apart(self):
         raw = MIXED + part(b"--b1\r\n\r\none\r\n--b1--", b"Content-Type: multipart/mixed; boundary=b1") + part(b"two")
         assert read(raw + b"--b--").text == "one\ntwo"
