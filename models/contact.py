@@ -39,6 +39,8 @@ class Identity(SQLModel, table=True):
     blocked_until: Moment = moment(nullable=True)
     """No automatic message before this (rule A16)."""
     blocked_reason: str = words()
+    stopped_at: Moment = moment(nullable=True)
+    """When its owner said STOP: no message at all leaves for it until they take that back."""
     created_at: Moment = moment(now=True)
 
 

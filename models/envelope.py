@@ -46,6 +46,8 @@ class RawMessage(msgspec.Struct, frozen=True):
 
     envelope: Envelope
     body: bytes
+    evidence: dict[str, tuple[str, ...]] = {}
+    """What was asked outside about its sender before it was read; the channel's own business. Never stored."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -72,6 +74,19 @@ class AttachedFile(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.content).hexdigest()
 
 
+class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that the provider keeps for us: named by the message, fetched later, as work of its own."""
+
+    reference: str
+    """What the channel's `fetch` needs to find it: an id or an address; never a secret."""
+    filename: str = ""
+    content_type: str = ""
+    size: int = 0
+    """Bytes, 0 where the provider does not say."""
+    sha256: str = ""
+    """Hex digest that the provider gives, '' for none."""
+
+
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message from a customer, normalised: the same shape whatever channel it came by.
 
@@ -89,22 +104,35 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The HTML as it came, unsanitised; '' where there was none."""
     recipients: tuple[Address, ...] = ()
     """To and Cc, ours and others."""
+    aliases: tuple[str, ...] = ()
+    """Further addresses that the sender names as theirs (Reply-To). As little proved as the sender's own."""
     message_id: str = ""
     """The sender's id of the message, without angle brackets; '' where there was none."""
     references: tuple[str, ...] = ()
     """Ids of the messages that it answers, oldest first, without angle brackets."""
+    marks: tuple[str, ...] = ()
+    """What the messages of its conversation share beside their ids, each as `kind:value`."""
+    circle: str = ""
+    """The mailing list that it came over, where everybody may answer everybody; '' for none."""
     reply_token: str = ""
     """The signed part of our own reply address, where the message was sent to one."""
     conversation: str = ""
     """On channels of short lines: the conversation that it belongs to. Open conversations take further lines."""
     sent_at: datetime | None = None
     attachments: tuple[AttachedFile, ...] = ()
+    pending: tuple[PendingFile, ...] = ()
+    """Files that are still with the provider."""
     language: str = ""
     """ISO 639-1, where the channel knows it (the form's language, say); '' where triage must find out."""
     fields: dict[str, str] = {}
     """What the channel's configuration lets a sender say about the ticket: category, priority, product."""
     proof: str = "unproved"
-    """How the sender's identity is known: 'proved' by token or signature, 'aligned' by DMARC, or 'unproved'."""
+    """How the sender's identity is known: 'proved' by a secret that they hold, 'aligned' by DMARC, 'unproved', or
+    'failed': it is somebody else."""
+    proof_reason: str = ""
+    """What shows it, in words; '' where nothing does."""
+    hearsay: bool = False
+    """True where somebody else told us the sender's address: it may be anybody's."""
     machine: str = ""
     """Why nobody sits at the other end, in words, with the rule that says so; '' for a person."""
     machine_rule: str = ""
@@ -113,6 +141,18 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """True for mail that is about other mail (bounces, receipts, out-of-office): kept, never a new ticket."""
     report: DeliveryReport | None = None
     """What a bounce, delay or receipt says about a message of ours."""
+    unseen: bool = False
+    """True where nobody has to read it: its report counts, and no message is stored."""
+    consent: str = ""
+    """'stop': the sender wants nothing more from us. 'start': they take that back; without a stop, plain words."""
+    also: tuple[str, ...] = ()
+    """Other addresses of the same person on this channel; the provider vouches for that."""
+    changes: str = ""
+    """The id of an earlier message of the same sender that this one corrects or withdraws."""
+    change: str = ""
+    """What people read beside that earlier message."""
+    answer_until: datetime | None = None
+    """Until when the channel lets us answer in words of our own; None: for ever."""
     spam: str = ""
     """Why it was taken for abuse (honeypot, typed too fast); '' otherwise."""
     answer_by: str = ""
@@ -133,9 +173,38 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str = ""
     message_id: str = ""
     """Our Message-ID or the provider's id, '' where the report does not name it."""
+    complaint: bool = False
+    """True where the recipient called it abuse: they must get nothing automatic any more."""
     status: str = ""
     """Enhanced status code (RFC 3463) or the provider's error code."""
     reason: str = ""
+    stopped: bool = False
+    """True where the provider says that the recipient wants nothing more from us."""
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that the provider approved, for customers whose window is closed."""
+
+    name: str
+    """The provider's name or id of it."""
+    language: str = "en"
+    """As the provider writes it: fr, en_US."""
+    parameters: tuple[str, ...] = ()
+    """What is put in the place of {{1}}, {{2}} …"""
+    title: str = ""
+    """For people who choose one."""
+    text: str = ""
+    """Its words, with {{1}}, {{2}} … in them."""
+    state: str = ""
+    """approved, pending, rejected …, as the provider says."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several answers that a customer may tap."""
+
+    id: str
+    title: str
+    description: str = ""
 
 
 class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,8 +225,53 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     automatic: bool = False
     """True for acknowledgements and notices: marked as such, and never bounced back (RFC 3834 §3.1.8)."""
     attachments: tuple[AttachedFile, ...] = ()
+    template: Template | None = None
+    """Sent in the place of `text`, which then says the same for the ticket."""
+    choices: tuple[Choice, ...] = ()
+    """Answers to tap, on channels that have them."""
     language: str = "en"
     trace_id: str = ""
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sits at the other end of a conversation, as they or their web site say."""
+
+    name: str = ""
+    email: str = ""
+    """Where answers go while nobody reads them in the conversation."""
+    language: str = ""
+    proved: bool = False
+    """True where the host site signed it."""
+
+
+class LineFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a line, without its bytes."""
+
+    id: int
+    filename: str
+    content_type: str
+    size: int
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was said, as its customer may see it."""
+
+    number: int
+    """Its place: grows within a conversation."""
+    direction: str
+    """in (the customer's) or out (ours)."""
+    id: str = ""
+    """The sender's own id of it."""
+    channel: str = ""
+    name: str = ""
+    text: str = ""
+    html: bool = False
+    """Whether there is a formatted version."""
+    delivery: str = ""
+    automatic: bool = False
+    """True for what no person of ours wrote: acknowledgements."""
+    at: datetime
+    files: tuple[LineFile, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +279,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     provider_id: str = ""
     detail: str = ""
+    quoted_as: str = ""
+    """The id by which answers to it will name it, where that is not our own."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The ledger: what came in and must be settled (inbox), what must go out (outbox).
+"""The ledger: what came in and must be settled (inbox), what must go out (outbox), files to be fetched (media).
 
     pending ──claim──▶ pending, due later, attempts + 1 ──complete──▶ done
        ▲                    │        │
@@ -24,13 +24,14 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
-from models.columns import Moment, document, key, moment, octets, one_of, words
+from models import blocks
+from models.columns import Moment, document, key, link, moment, octets, one_of, words
 
 STATES = ("pending", "done", "dead")
 OUTCOMES = ("", "ticket", "appended", "duplicate", "machine", "quarantined")
 KINDS = ("acknowledgement", "reply", "notice")
 
-CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802}
+CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802, "media": 0x6775_6963_6803}
 """Advisory locks under which claims of one table follow each other (the bytes spell "guich")."""
 
 
@@ -107,6 +108,35 @@ class OutboxItem(SQLModel, table=True):
     settled_at: Moment = moment(nullable=True)
 
 
+class MediaItem(SQLModel, table=True):
+    """A file that a message named and that its provider still keeps; its place is a row of `attachment`."""
+
+    __tablename__: ClassVar[str] = "media"
+    __table_args__ = (
+        one_of("state", STATES),
+        Index("media_pending", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_pending_lane", "lane", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_dead", "id", postgresql_where=text("state = 'dead'")),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: int = key()
+    attachment_id: int = link("attachment.id", nullable=False)
+    channel: str = words()
+    account: str = words()
+    lane: str = words()
+    """One a file: none waits for another."""
+    trace_id: str = words()
+    payload: dict[str, object] = document()
+    """The PendingFile."""
+    state: str = words("pending")
+    due_at: Moment = moment(now=True)
+    attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    last_error: str = words()
+    created_at: Moment = moment(now=True)
+    settled_at: Moment = moment(nullable=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to settle one item: its id and the attempt that was claimed."""
@@ -170,8 +200,10 @@ _CLAIM_BEHIND = {
 }
 
 
-async def complete(connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]) -> int:
-    """Mark claimed items done, setting `columns` (one value an item). Returns how many the fence let through."""
+async def complete(
+    connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]
+) -> frozenset[int]:
+    """Mark claimed items done, setting `columns` (one value an item). Returns the ids that the fence let through."""
     assignments = "".join(f", {name} = given.{name}" for name in columns)
     names = "".join(f", {name}" for name in columns)
     arrays = "".join(f", cast(:{name} AS {_ARRAYS[name]})" for name in columns)
@@ -181,11 +213,12 @@ async def complete(connection: AsyncConnection, table: str, claims: Sequence[Cla
             UPDATE {table} AS item SET state = 'done', settled_at = now(), last_error = ''{assignments}
             FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[]){arrays}) AS given (id, attempts{names})
             WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            RETURNING item.id
             """
         ),
         {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], **columns},
     )
-    return int(result.rowcount)
+    return frozenset(result.scalars())
 
 
 _ARRAYS = {"outcome": "text[]", "ticket_id": "bigint[]", "message_id": "bigint[]", "provider_id": "text[]"}
@@ -220,6 +253,20 @@ async def renew(connection: AsyncConnection, table: str, claims: Sequence[Claim]
     )
 
 
+async def release(connection: AsyncConnection, table: str, claims: Sequence[Claim], *, seconds: float = 0.0) -> None:
+    """Give claimed items back untried: due in `seconds`, the attempt not counted."""
+    await connection.execute(
+        text(
+            f"""
+            UPDATE {table} AS item SET due_at = now() + make_interval(secs => :seconds), attempts = item.attempts - 1
+            FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[])) AS given (id, attempts)
+            WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            """
+        ),
+        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], "seconds": seconds},
+    )
+
+
 async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: str) -> bool:
     """Move a claimed item into quarantine with its reason. False where the fence held it back."""
     outcome = ", outcome = 'quarantined'" if table == "inbox" else ""
@@ -238,6 +285,8 @@ async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: s
 async def replay(connection: AsyncConnection, table: str, ids: Sequence[int]) -> int:
     """Make buried items pending and due again, with a fresh count of attempts. Returns how many there were."""
     outcome = ", outcome = ''" if table == "inbox" else ""
+    if table == "inbox":
+        await blocks.reopen(connection, ids)
     result = await connection.execute(
         text(
             f"""

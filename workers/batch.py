@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from channels import Channel
@@ -11,6 +12,7 @@ from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
 from workers.known import KnownIdentity, KnownTicket
+from workers.thread import Writer
 from workers.triage import Rules, Triage
 
 
@@ -35,6 +37,8 @@ class Acknowledgement:
     outbox_id: int = 0
     message_id: int = 0
     outbound: OutboundMessage | None = None
+    link: dict[str, Any] | None = None
+    """The row of the link to the ticket's page that its text names, if any."""
 
 
 @dataclass(slots=True)
@@ -44,10 +48,15 @@ class Draft:
     item: Item
     message: InboundMessage
     fingerprint: UUID
+    writer: Writer
     id: int = 0
     subject_key: int = 0
+    quiet_seconds: float = 0.0
+    """An acknowledgement waits until the customer was silent for so long."""
     identity: KnownIdentity | None = None
     ticket: KnownTicket | None = None
+    proof: str = "unproved"
+    """How the sender is known: what the channel says, or 'proved' by a seal of ours."""
     outcome: str = ""
     """ticket, appended, duplicate or machine, once decided."""
     duplicate_of: tuple[int, int | None] | None = None
@@ -64,8 +73,8 @@ class Draft:
 
     @property
     def kept(self) -> bool:
-        """Whether it becomes a row of its own: all but duplicates do."""
-        return self.outcome != "duplicate"
+        """Whether it becomes a row of its own: all do but duplicates, and what nobody has to read."""
+        return self.outcome != "duplicate" and not self.message.unseen
 
 
 @dataclass(frozen=True, slots=True)

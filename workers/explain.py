@@ -10,17 +10,18 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from channels import load
+from channels import Channel, load
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
 from workers.explained_page import show
 from workers.foresee import Foresight
+from workers.inquire import inquire
 from workers.reader import Reader
 from workers.reading import Reading
 from workers.rules import Rules
@@ -35,11 +36,13 @@ def run(settings: Settings, paths: Sequence[Path], *, channel: str, json: bool) 
 async def _explain_all(settings: Settings, paths: Sequence[Path], channel: str, *, json: bool) -> None:
     reader = Reader(settings, explain=True)
     rules = Rules.load(settings.triage.rules, settings.triage.languages)
-    foresight = Foresight(settings, load(settings), rules)
+    channels = load(settings)
+    foresight = Foresight(settings, channels, rules)
     answer = _show_json if json else show
     try:
         for path in paths or _named_on_stdin():
-            answer({"path": _printable(path), **await _explain(path, channel, reader, rules, foresight)})
+            explained = await _explain(path, channel, channels, reader, rules, foresight)
+            answer({"path": _printable(path), **explained})
     finally:
         await reader.close()
         await foresight.close()
@@ -56,14 +59,21 @@ def _printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-async def _explain(path: Path, channel: str, reader: Reader, rules: Rules, foresight: Foresight) -> dict[str, object]:
+async def _explain(
+    path: Path,
+    channel: str,
+    channels: Mapping[str, Channel],
+    reader: Reader,
+    rules: Rules,
+    foresight: Foresight,
+) -> dict[str, object]:
     """What is to be said of one file."""
     try:
         body = await asyncio.to_thread(_contents, path)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         return {"error": str(error).encode("utf-8", "replace").decode()}
     envelope = _envelope(channel, body)
-    [reading] = await reader.read([RawMessage(envelope, body)])
+    [reading] = await reader.read(await inquire([RawMessage(envelope, body)], channels))
     if not reading.messages:
         return {"error": reading.malformed or reading.killed or "it holds no message"}
     return {

@@ -22,10 +22,9 @@ from config.settings import Settings
 from models.envelope import Envelope, InboundMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
-from workers.dedupe import fingerprint
 from workers.known import Known, load
 from workers.rules import Rules
-from workers.settle import decide, wanted
+from workers.settle import decide, drafts_of, wanted
 
 _NOT_NOW = (SQLAlchemyError, OSError, TimeoutError)
 _LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '2s'")
@@ -40,7 +39,7 @@ class Foresight:
 
     async def of(self, envelope: Envelope, messages: Sequence[InboundMessage]) -> dict[str, object]:
         """`outcome` (ticket, appended, duplicate, machine, or '' where nobody knows), `ticket`, `ticket_reason`."""
-        draft = Draft(Item(Claim(0, 0), envelope, tuple(messages)), messages[0], fingerprint(messages[0], envelope))
+        draft = drafts_of(Item(Claim(0, 0), envelope, tuple(messages)), self._office)[0]
         if self._database is None:
             return _unknown(messages[0], self._missing)
         try:

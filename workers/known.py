@@ -16,6 +16,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+CROWD = 50
+"""Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
+MOST_RECENT = 1_000
+"""Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
+
 Address = tuple[str, str]
 """Channel and canonical address."""
 
@@ -29,6 +34,16 @@ def hash_key(value: str) -> int:
 def message_key(message_id: str) -> int:
     """The key of a Message-ID or provider's id."""
     return hash_key("message:" + message_id)
+
+
+def mark_key(mark: str) -> int:
+    """The key of a mark that the messages of a conversation share, beside their ids."""
+    return hash_key("mark:" + mark)
+
+
+def matter_key(label: str, matter: str) -> int:
+    """The key of a subject in the mouth of one participant."""
+    return hash_key(f"matter:{label}\n{matter}")
 
 
 def address_key(address: Address) -> int:
@@ -46,12 +61,16 @@ class KnownIdentity:
     acknowledged_at: datetime | None = None
     blocked_until: datetime | None = None
     blocked_reason: str = ""
+    stopped_at: datetime | None = None
     name: str = ""
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
+    person: KnownIdentity | None = None
+    """Of a new one: another address of the same person, whose contact it shares."""
     new: bool = True
     changed: bool = False
+    consent_changed: bool = False
 
     @property
     def label(self) -> str:
@@ -69,20 +88,35 @@ class KnownTicket:
     status: str = "open"
     conversation: str = ""
     participants: list[str] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
+    """Those who may add to it without having been asked in by one who takes part."""
     merged_into: int | None = None
+    continues: int | None = None
     acknowledged: bool = False
     updated_at: datetime | None = None
+    ended_at: datetime | None = None
+    """Of a resolved or closed ticket: since when."""
     columns: dict[str, Any] = field(default_factory=dict)
-    """Of a new ticket: its other columns."""
+    """Of a new ticket: its other columns. Of a young one: those that further lines may change."""
+    opening: str = ""
+    """Of a young conversation that nobody has taken in hand: all that its customer said so far."""
+    judged: set[str] = field(default_factory=set)
+    """The columns that further lines changed."""
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """actor, kind, old, new."""
     added_messages: int = 0
     added_participants: list[str] = field(default_factory=list)
+    added_guests: list[str] = field(default_factory=list)
     new: bool = True
+
+    @property
+    def opener(self) -> str:
+        """Who opened it; '' where nobody is known to take part."""
+        return self.participants[0] if self.participants else ""
 
     def takes_part(self, label: str) -> bool:
         """Whether `channel:address` wrote in it or was addressed in it."""
-        return label in self.participants
+        return label != "" and (label in self.participants or label in self.guests)
 
     def admit(self, labels: Iterable[str], *, most: int = 100) -> None:
         """Let further addresses take part, up to `most`."""
@@ -90,6 +124,12 @@ class KnownTicket:
             if label not in self.participants and len(self.participants) < most:
                 self.participants.append(label)
                 self.added_participants.append(label)
+
+    def invite(self, label: str, *, most: int = 100) -> None:
+        """Let `label` add to it from now on, as a guest."""
+        if label and not self.takes_part(label) and len(self.guests) < most:
+            self.guests.append(label)
+            self.added_guests.append(label)
 
 
 @dataclass(slots=True)
@@ -105,6 +145,8 @@ class Known:
     new_keys: dict[int, list[tuple[KnownTicket, bool]]] = field(default_factory=dict)
     """The same for what this batch adds."""
     conversations: dict[str, KnownTicket] = field(default_factory=dict)
+    successors: dict[int, KnownTicket] = field(default_factory=dict)
+    """Ended ticket's id → the newest ticket that continues it."""
     fingerprints: dict[UUID, tuple[int, int | None]] = field(default_factory=dict)
     """Fingerprint → message id, ticket id."""
     newcomers: list[KnownIdentity] = field(default_factory=list)
@@ -123,7 +165,7 @@ class Known:
 
     def resolve(self, ticket: KnownTicket) -> KnownTicket:
         """The ticket that `ticket` was merged into, or itself."""
-        seen = set()
+        seen: set[int] = set()
         while ticket.merged_into is not None and ticket.id not in seen and ticket.merged_into in self.tickets:
             seen.add(ticket.id)
             ticket = self.tickets[ticket.merged_into]
@@ -151,10 +193,14 @@ class Wanted:
 
     addresses: Collection[Address]
     message_keys: Collection[int]
+    labels: Collection[str]
+    """Who writes and who is written to: of the many tickets of one key, theirs are loaded."""
     fingerprints: Collection[UUID]
     ticket_ids: Collection[int]
     conversations: Collection[str]
     scopes: Collection[str]
+    young_seconds: float = 0.0
+    """How old a conversation's ticket may be for further lines to belong to its beginning."""
 
 
 async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
@@ -181,20 +227,42 @@ async def _identities(connection: AsyncConnection, known: Known, addresses: Coll
             acknowledged_at=row.acknowledged_at,
             blocked_until=row.blocked_until,
             blocked_reason=row.blocked_reason,
+            stopped_at=row.stopped_at,
             new=False,
         )
 
 
 async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
     numbers = set(wanted.ticket_ids)
-    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys)}):
+    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys), "most": CROWD}):
         known.keys.setdefault(row.key, {})[row.ticket_id] = row.own
         numbers.add(row.ticket_id)
+    crowded = [key for key, rows in known.keys.items() if len(rows) >= CROWD]
+    if crowded:
+        for row in await connection.execute(_CROWDED, {"keys": crowded, "labels": list(wanted.labels), "most": CROWD}):
+            known.keys[row.key][row.ticket_id] = row.own
+            numbers.add(row.ticket_id)
     await _tickets(connection, known, numbers, wanted.conversations)
+    if wanted.conversations and wanted.young_seconds:
+        await _openings(connection, known, wanted)
     merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     while merged:
         await _tickets(connection, known, merged, ())
         merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
+    await _successors(connection, known)
+
+
+async def _successors(connection: AsyncConnection, known: Known) -> None:
+    """Load what continues the ended tickets, and what continues that."""
+    ended = {ticket.id for ticket in known.tickets.values() if ticket.ended_at}
+    while ended:
+        rows = await connection.execute(_CONTINUING, {"ids": list(ended)})
+        numbers = {row.id for row in rows}
+        await _tickets(connection, known, numbers - known.tickets.keys(), ())
+        for number in sorted(numbers):
+            ticket = known.tickets[number]
+            known.successors[ticket.continues or 0] = ticket
+        ended = {number for number in numbers if known.tickets[number].ended_at}
 
 
 async def _tickets(
@@ -210,9 +278,12 @@ async def _tickets(
             status=row.status,
             conversation=row.conversation,
             participants=list(row.participants),
+            guests=list(row.guests),
             merged_into=row.merged_into,
+            continues=row.continues,
             acknowledged=row.acknowledged_at is not None,
             updated_at=row.updated_at,
+            ended_at=row.ended_at,
             new=False,
         )
         known.tickets[row.id] = ticket
@@ -220,12 +291,20 @@ async def _tickets(
             known.conversations[row.conversation] = ticket
 
 
+async def _openings(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
+    values = {"conversations": list(wanted.conversations), "seconds": wanted.young_seconds}
+    for row in await connection.execute(_OPENINGS, values):
+        if ticket := known.tickets.get(row.id):
+            ticket.opening = row.opening
+            ticket.columns = {name: getattr(row, name) for name in JUDGED}
+
+
 async def _budgets(
     connection: AsyncConnection, known: Known, scopes: Collection[str], *, now: datetime, since: datetime
 ) -> None:
     by_id = {identity.id: identity for identity in known.identities.values()}
     if by_id:
-        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since}):
+        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since, "most": MOST_RECENT}):
             by_id[row.identity_id].recent[row.subject_key] = row.times
     hour = hour_of(now)
     for row in await connection.execute(_SPENT, {"scopes": list(scopes), "hour": hour, "week": hour - 168}):
@@ -253,26 +332,62 @@ _LOCK = text(
 )
 _IDENTITIES = text(
     """
-    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason
+    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason, stopped_at
     FROM identity JOIN unnest(cast(:channels AS text[]), cast(:addresses AS text[])) AS given (channel, address)
     USING (channel, address)
     """
 )
-_KEYS = text("SELECT key, ticket_id, own FROM thread_key WHERE key = ANY(:keys)")
+_KEYS = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key WHERE thread_key.key = given.key ORDER BY ticket_id LIMIT :most
+    ) AS found
+    """
+)
+_CROWDED = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key JOIN ticket ON ticket.id = thread_key.ticket_id
+        WHERE thread_key.key = given.key
+          AND (participants && cast(:labels AS text[]) OR guests && cast(:labels AS text[]))
+        ORDER BY ticket_id DESC LIMIT 10 * :most
+    ) AS found
+    """
+)
 _TICKETS = text(
     """
-    SELECT id, contact_id, status, conversation, participants, merged_into, acknowledged_at, updated_at
+    SELECT id, contact_id, status, conversation, participants, guests, merged_into, continues, acknowledged_at,
+        updated_at, CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at
     FROM ticket
     WHERE id = ANY(:ids)
        OR (conversation <> '' AND conversation = ANY(:conversations) AND status NOT IN ('resolved', 'closed'))
     ORDER BY id FOR UPDATE
     """
 )
+_CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")
+JUDGED = ("priority", "commitment_hours", "category", "product", "language")
+"""What triage says of a ticket, and may say anew."""
+_OPENINGS = text(
+    f"""
+    SELECT ticket.id, {", ".join(f"ticket.{name}" for name in JUDGED)},
+        (SELECT string_agg(message.text, E'\\n' ORDER BY message.id) FROM message
+         WHERE message.ticket_id = ticket.id AND message.direction = 'in') AS opening
+    FROM ticket
+    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open' AND assignee_id IS NULL
+      AND created_at > now() - make_interval(secs => :seconds)
+    """
+)
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
 _RECENT = text(
     """
-    SELECT identity_id, subject_key, count(*) AS times FROM message
-    WHERE identity_id = ANY(:ids) AND created_at > :since AND direction IN ('in', 'machine')
+    SELECT identity_id, subject_key, count(*) AS times
+    FROM unnest(cast(:ids AS bigint[])) AS given (id) CROSS JOIN LATERAL (
+        SELECT identity_id, subject_key FROM message
+        WHERE identity_id = given.id AND created_at > :since AND direction IN ('in', 'machine')
+        ORDER BY created_at DESC LIMIT :most
+    ) AS recent
     GROUP BY identity_id, subject_key
     """
 )

@@ -7,6 +7,7 @@ completes the items. May fail: `Fenced`, where somebody else claimed an item mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from sqlmodel import SQLModel
 from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
+from models.page_link import PageLink
 from models.ticket import Attachment, Message, Ticket, TicketEvent
-from workers import reports
+from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
 from workers.known import Known, KnownIdentity, KnownTicket, draw, hour_of
 
@@ -43,6 +45,9 @@ async def number(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
     ticket_ids, message_ids, contact_ids, identity_ids, outbox_ids = await draw(connection, counts)
     for identity, contact_id, identity_id in zip(fresh, contact_ids, identity_ids, strict=True):
         identity.contact_id, identity.id = contact_id, identity_id
+    for identity in fresh:
+        if identity.person is not None:
+            identity.contact_id = identity.person.contact_id
     for ticket, ticket_id in zip(tickets, ticket_ids, strict=True):
         ticket.id = ticket_id
         assert ticket.identity is not None  # noqa: S101 - a new ticket has its opener
@@ -60,15 +65,20 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     """Write all that the drafts decided, and complete their items."""
     kept = [draft for draft in drafts if draft.kept]
     tickets = list({id(d.ticket): d.ticket for d in kept if d.ticket is not None}.values())
-    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers])
+    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers if not identity.person])
     await copy(connection, _table(Identity), [_identity(i) for i in known.newcomers if i.address[1]])
     await copy(connection, _table(Ticket), [_ticket(ticket, known) for ticket in tickets if ticket.new])
     await copy(connection, _table(Message), list(_messages(kept, known)))
     await copy(connection, _table(Attachment), list(_attachments(kept)))
+    await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
+    links = [
+        d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
+    ]
+    await copy(connection, _table(PageLink), links)
     await _update(connection, tickets, known)
-    await reports.apply(connection, kept, known)
+    await reports.apply(connection, drafts, known)
     await _complete(connection, items, drafts)
 
 
@@ -87,11 +97,16 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
                 "statuses": [ticket.status for ticket in appended],
                 "messages": [ticket.added_messages for ticket in appended],
                 "participants": [to_json(ticket.added_participants) for ticket in appended],
+                "guests": [to_json(ticket.added_guests) for ticket in appended],
             },
         )
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
     if acknowledged:
         await connection.execute(_ACKNOWLEDGED, {"ids": sorted(acknowledged), "now": known.now})
+    consenting = [i for i in known.identities.values() if i.consent_changed and not i.new]
+    if consenting:
+        stops = {"ids": [i.id for i in consenting], "stopped": [i.stopped_at for i in consenting]}
+        await connection.execute(_CONSENT, stops)
     if known.added:
         scopes = sorted(known.added)
         counts = [known.added[scope] for scope in scopes]
@@ -113,8 +128,8 @@ async def _complete(connection: AsyncConnection, items: Sequence[Item], drafts: 
         ticket_id=ticket_ids,
         message_id=message_ids,
     )
-    if done != len(items):
-        raise FencedError(f"{len(items) - done} of {len(items)} items were claimed by somebody else")
+    if len(done) != len(items):
+        raise FencedError(f"{len(items) - len(done)} of {len(items)} items were claimed by somebody else")
 
 
 def _result(draft: Draft | None) -> tuple[str, int | None, int | None]:
@@ -142,6 +157,7 @@ def _identity(identity: KnownIdentity) -> Mapping[str, Any]:
         "channel": identity.address[0],
         "address": identity.address[1],
         "acknowledged_at": identity.acknowledged_at,
+        "stopped_at": identity.stopped_at,
     }
 
 
@@ -152,6 +168,8 @@ def _ticket(ticket: KnownTicket, known: Known) -> Mapping[str, Any]:
         "status": ticket.status,
         "conversation": ticket.conversation,
         "participants": ticket.participants,
+        "guests": ticket.guests,
+        "continues": ticket.continues,
         "message_count": ticket.added_messages,
         "acknowledged_at": known.now if ticket.acknowledged else None,
         "created_at": known.now,
@@ -179,7 +197,7 @@ def _messages(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, An
             text=message.text,
             reply_text=message.reply_text if message.reply_text != message.text else "",
             html=message.html,
-            proof=message.proof,
+            proof=draft.proof,
             reasons=draft.reasons,
             remarks=[*message.remarks, *draft.remarks],
             fingerprint=draft.fingerprint,
@@ -263,6 +281,7 @@ def _outbox(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, Any]
             "ticket_id": draft.ticket.id,
             "message_id": decided.message_id,
             "payload": msgspec.to_builtins(decided.outbound),
+            "due_at": known.now + timedelta(seconds=draft.quiet_seconds),
             "created_at": known.now,
         }
 
@@ -278,15 +297,24 @@ _APPEND = text(
     """
     UPDATE ticket SET status = given.status, message_count = message_count + given.messages, updated_at = now(),
         resolved_at = CASE WHEN given.status = 'open' THEN NULL ELSE resolved_at END,
-        participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb))
+        participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb)),
+        guests = ticket.guests || ARRAY(SELECT jsonb_array_elements_text(given.guests::jsonb))
     FROM unnest(
-        cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[])
-    ) AS given (id, status, messages, participants)
+        cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[]),
+        cast(:guests AS text[])
+    ) AS given (id, status, messages, participants, guests)
     WHERE ticket.id = given.id
     """
 )
 _ACKNOWLEDGED = text(
     "UPDATE identity SET acknowledged_at = greatest(acknowledged_at, cast(:now AS timestamptz)) WHERE id = ANY(:ids)"
+)
+_CONSENT = text(
+    """
+    UPDATE identity SET stopped_at = given.stopped_at
+    FROM unnest(cast(:ids AS bigint[]), cast(:stopped AS timestamptz[])) AS given (id, stopped_at)
+    WHERE identity.id = given.id
+    """
 )
 _SPEND = text(
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from channels.email import charset
@@ -44,21 +45,30 @@ ESSENTIAL = frozenset(
     ]
 )
 
-_END = re.compile(rb"\n\r*\n")
-_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From [^\n]*\n[ \t\r\n]*)?")
+END = re.compile(rb"\n\r*\n")
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From (?![ \t]*:)[^\n]*\n[ \t\r\n]*)?")
 _FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
 _LINE = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.MULTILINE)
 """A field once folding is undone."""
+_NAME = re.compile(r"([!-9;-~]+)[ \t]*")
+_LONGEST_KNOWN = 60
+"""Letters of a field name that is remembered; longer ones cost their reading each time."""
 _KNOWN = re.compile(
     r"\n(?:received|from|to|cc|bcc|subject|date|message-id|reply-to|sender|mime-version|return-path|references|"
     r"in-reply-to|delivered-to|dkim-signature|content-[a-z-]+|x-[\w-]+|list-[a-z-]+|resent-[a-z-]+|user-agent|"
     r"importance|priority|precedence|auto-submitted|authentication-results|received-spf|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE,
 )
-_CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
+_LISTS_OF_ADDRESSES = frozenset({"from", "to", "cc", "bcc", "reply-to"})
+_LISTS_OF_IDS = frozenset({"references", "in-reply-to"})
+_CONTINUATION = re.compile(r"=\?|[\w-]{1,60}(?:\*\d{0,4})?\*?=")
+"""A parameter (RFC 2231 §3) or an encoded word, on a line that should have been folded."""
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ID = re.compile(r"<([^<>]*)>")
+_ONE_ID = re.compile(r"<[!-;=?-~]+>")
 _MAX_ID = 998
+_BLANKS = (" ", "\t")
 
 
 class Block(NamedTuple):
@@ -75,17 +85,47 @@ def read(raw: bytes, start: int, stop: int) -> Block:
     """Read the header block that begins at `raw[start]`; it ends at a blank line, where a body begins, or at `stop`."""
     if raw.startswith((b"\n", b"\r\n"), start):
         return Block(Headers(), raw.index(b"\n", start) + 1)
-    end = _END.search(raw, start, stop)
+    end = END.search(raw, start, stop)
     size, body = (end.start() - start, end.end()) if end else (stop - start, stop)
-    text = raw[start : start + min(size, MAX_WINDOW)].decode("latin-1")  # one character a byte, so that offsets hold
+    block = raw[start : start + min(size, MAX_WINDOW)]
+    if size <= MAX_BLOCK and block.isascii() and b"\0" not in block:
+        lines = block.strip(b"\r\n")
+        pairs = None if _BARE_CR.search(lines) else _plain(lines.replace(b"\r", b"").decode("ascii"))
+        if pairs is not None:
+            return Block(Headers(tuple(pairs)), body)
+    text = block.decode("latin-1")  # one character a byte, so that offsets hold
     if size > MAX_BLOCK:
         beginning = _with_care(text[: max(text.rfind("\n", 0, MAX_BLOCK), 0)], start, -1)
         return beginning if beginning.body >= 0 else _oversized(text, body)
-    lines = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t").strip("\r\n")
-    found = _LINE.findall(lines) if lines.isascii() and "\r" not in lines and "\0" not in lines else []
-    if lines and len(found) != lines.count("\n") + 1:
-        return _with_care(text, start, body)
-    return Block(Headers(tuple([(name.lower(), value.rstrip()) for name, value in found])), body)
+    return _with_care(text, start, body)
+
+
+def _plain(lines: str) -> list[tuple[str, str]] | None:
+    """The fields of a block that holds nothing else, as nearly all do; None where one must look closer."""
+    pairs: list[tuple[str, str]] = []
+    key = value = ""
+    for line in lines.split("\n"):
+        if key and line[:1] in _BLANKS:
+            value += line
+            continue
+        if key:
+            pairs.append((key, value.strip()))
+        head, colon, value = line.partition(":")
+        key = _known_name(head) if len(head) <= _LONGEST_KNOWN else _name(head)
+        if not colon or not key:
+            return None
+    if key:
+        pairs.append((key, value.strip()))
+    return pairs if key or not lines else None
+
+
+def _name(head: str) -> str:
+    """What stands before a colon as a field name in lower case; '' where it is none (RFC 5322 §2.2)."""
+    found = _NAME.fullmatch(head)
+    return found[1].lower() if found else ""
+
+
+_known_name = lru_cache(maxsize=1024)(_name)
 
 
 def skip_preamble(raw: bytes) -> int:
@@ -99,6 +139,8 @@ def message_ids(value: str) -> list[str]:
 
     Where nothing stands in brackets, words with an @ are taken.
     """
+    if _ONE_ID.fullmatch(value) and len(value) <= _MAX_ID:
+        return [value[1:-1]]
     ids = ["".join(found.split()) for found in _ID.findall(value)] if "<" in value else []
     if not any(ids):
         ids = [word.strip("<>;\"'()") for word in value.replace(",", " ").split() if "@" in word]
@@ -121,14 +163,14 @@ def _fields(pairs: list[tuple[str, str]], text: str) -> tuple[tuple[str, str], .
 
 
 def _decoded(value: str, label: str) -> str:
-    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else Windows-1252."""
+    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else what it looks like."""
     if value.isascii():
         return value
     data = value.encode("latin-1")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return charset.decode(data, label if charset.codec(label) not in ("", "us-ascii", "utf-8") else "cp1252")
+        return charset.decode(data, label if charset.codec(label) not in ("us-ascii", "utf-8") else "")
 
 
 def _unfolded(value: str) -> str:
@@ -140,6 +182,15 @@ def _unfolded(value: str) -> str:
     return value
 
 
+def _continues(name: str, value: str, line: str) -> bool:
+    """Whether `line`, which is no field, belongs to the field above, and merely lost the blank before it."""
+    if _CONTINUATION.match(line):
+        return name in ESSENTIAL
+    if name in _LISTS_OF_ADDRESSES:
+        return value.rstrip().endswith(",") and "@" in line
+    return name in _LISTS_OF_IDS and line.startswith("<") and line.rstrip().endswith(">")
+
+
 def _with_care(text: str, start: int, body: int) -> Block:
     """A block with 8-bit text, or with lines that are no fields: broken folding, junk, no blank line at its end."""
     pairs: list[tuple[str, str]] = []
@@ -147,7 +198,7 @@ def _with_care(text: str, start: int, body: int) -> Block:
         name, value, junk = match.groups()
         if name is not None:
             pairs.append((name, value))
-        elif pairs and _CONTINUATION.match(junk) and pairs[-1][0].lower() in ESSENTIAL:
+        elif pairs and _continues(pairs[-1][0].lower(), pairs[-1][1], junk):
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1].rstrip()} {junk}")
         elif not _KNOWN.match(text, match.end()):
             body = start + match.start()
