@@ -85,6 +85,7 @@ def up() -> None:
     """Start everything on this machine, and keep it running: engines, gateway, workers."""
     from config import embedded, supervisor
     from config.engines.child import Child
+    from gateway.welcome import welcome
 
     settings = settings_or_exit()
     logs.configure(settings.log, process="up")
@@ -107,7 +108,7 @@ def up() -> None:
                     for place in range(1, settings.workers.processes + 1)
                 ),
             ]
-            welcome(settings)
+            typer.echo(welcome(settings))
             code = supervisor.Supervisor(children, settings.var).run()
     except (embedded.EngineError, embedded.AlreadyRunning) as error:
         supervisor.refuse(str(error))
@@ -123,22 +124,6 @@ def answers(settings: Settings) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def welcome(settings: Settings) -> None:
-    """Say where everything is."""
-    base = f"http://{settings.http.host}:{settings.http.port}"
-    typer.echo(
-        f"""
-  Guichet starts. Stop it with Ctrl-C.
-
-    Operations   {base}/operations
-    A form       {base}/forms/contact
-    A chat       {base}/chat/example
-    SMTP         {settings.smtp.host}:{settings.smtp.port}   (mail to support@… is accepted)
-    Its folder   {settings.var.absolute()}
-"""
-    )
 
 
 @app.command()
@@ -267,6 +252,34 @@ def explain(
 
     settings = settings_or_exit()
     run(settings, paths or [], channel=channel or next(iter(settings.channels)), json=json)
+
+
+@app.command()
+def train(
+    file: Annotated[
+        Path | None, typer.Option("--from", help="Labelled messages, CSV or JSON lines with text and label.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="Labelled messages to compare on, never learnt from.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the model goes; by default it is put in force.")] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Learn without the seed set.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn categories from agents' corrections. Exit status 1 where the model in force sorts better, and stays."""
+    from workers import examples
+    from workers import train as training
+    from workers.rules import RulesError
+
+    try:
+        given = examples.read(file) if file else []
+        corrected = given if file else ask(training.corrections)
+        report = training.train(
+            settings_or_exit(), corrected, test=examples.read(test) if test else [], alone=alone, out=out
+        )
+    except (examples.ExamplesError, training.TrainingError, RulesError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+    training.show(report, json=json)
+    sys.exit(0 if report.written else 1)
 
 
 @app.command()

@@ -219,6 +219,18 @@ class Triage(Section):
 
     languages: list[Language] = Field(["fr", "en"], description="Languages that are told apart; the first is default.")
     rules: Path | None = Field(None, description="A triage.toml of yours; empty: the one that ships.")
+    model: Path | None = Field(
+        None, description="A learnt model; empty: what `guichet train` put in force, or else the one that ships."
+    )
+
+
+class Resemble(Section):
+    """Near-duplicates: one contact who says the same again. See docs/triage.md."""
+
+    hours: float = Field(72, ge=0, description="A message is compared with those of so many hours; 0: with none.")
+    score: float = Field(0.65, gt=0, le=1, description="From this likeness on it is linked, and offered for merging.")
+    merge: bool = Field(False, description="Let it join the ticket of the first one instead of opening another.")
+    merge_score: float = Field(0.9, gt=0, le=1, description="From this likeness on, with merge.")
 
 
 class Form(Section):
@@ -351,6 +363,7 @@ class Settings(BaseSettings):
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
+    resemble: Resemble = Resemble()
     log: Log = Log()
 
     @property

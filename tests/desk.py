@@ -63,9 +63,7 @@ class Desk:
         self.database = connect(settings.database_url)
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
-        office = Office(
-            settings, channels, Rules.load(settings.triage.rules, settings.triage.languages), secret.key(settings)
-        )
+        office = Office(settings, channels, Rules.of(settings), secret.key(settings))
         self.hints = Hints(settings.redis_url)
         self.ingest = Ingest(self.database, Objects(settings), reader, office, self.hints.send)
         self.others: list[Database] = []

@@ -8,7 +8,8 @@ import pytest
 
 from config.settings import Threading
 from models.envelope import Address, InboundMessage
-from workers.known import Known, KnownTicket, mark_key, matter_key, message_key
+from workers.keys import mark_key, matter_key, message_key
+from workers.known import Known, KnownTicket
 from workers.organisation import is_office
 from workers.thread import Threaded, Writer, own_message_id, reply_token, thread
 

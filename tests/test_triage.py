@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from models.envelope import Address, InboundMessage
 from workers.language import Detector
-from workers.lexicon import STOP, Lexicon, Phrase, fold, tokens
+from workers.lexicon import fold
 from workers.rules import PRIORITIES, SHIPPED, Rules, RulesError
 from workers.triage import Triage, triage
 
@@ -71,7 +72,11 @@ def test_categories_priorities_and_languages_of_the_corpus_are_found(language: s
 def test_the_words_that_weighed_are_named() -> None:
     verdict = sort("Bonjour, je demande le remboursement de ma facture.")
     assert verdict.category == "billing"
-    assert verdict.why[1] == "category billing: 'rembours*' (+5), 'factur*' (+5)"
+    assert re.fullmatch(
+        r"category billing \(\d+%\): 'rembours\*' \(\+5\), 'factur\*' \(\+5\); learnt '.+' \(\+\d+\.\d\)",
+        verdict.why[1],
+    )
+    assert "'facture' (+" in verdict.why[1]
     assert len(verdict.why) == 3
 
 
@@ -79,7 +84,7 @@ def test_a_phrase_in_the_subject_weighs_more() -> None:
     assert "'factur*' (+6)" in " ".join(sort("Bonjour.", "Ma facture").why)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "Voir ci-joint.", "42", "🙂🙂🙂", "Привет", "!!!"])
+@pytest.mark.parametrize("text", ["", "   ", "🙂🙂🙂", "Привет", "!!!"])
 def test_a_message_that_says_nothing_is_other_normal_unsure_in_the_default_language(text: str) -> None:
     verdict = sort(text)
     assert (verdict.category, verdict.sure, verdict.priority) == ("other", False, "normal")
@@ -87,9 +92,20 @@ def test_a_message_that_says_nothing_is_other_normal_unsure_in_the_default_langu
     assert verdict.language == "fr"
 
 
-def test_a_question_that_no_words_place_is_a_request_for_information_but_unsure() -> None:
-    verdict = sort("And the zebra?")
+def test_a_question_that_nothing_places_is_a_request_for_information_but_unsure() -> None:
+    doubting = changed("least = 0.99", "least = 0.3 ")
+    verdict = triage(message("And the zebra, is it down?"), doubting)
     assert (verdict.category, verdict.sure) == ("information_request", False)
+    assert "unsure" in verdict.why[1]
+    verdict = triage(message("The zebra is down."), doubting)
+    assert (verdict.category, verdict.sure) == ("other", False)
+
+
+def test_a_category_of_ones_own_lives_by_its_phrases() -> None:
+    table = '[categories.zoo]\nname = { fr = "Zoo", en = "Zoo" }\nwords = { 9 = ["zebra*"] }\n\n'
+    rules = changed(table + "[categories.other]", "[categories.other]")
+    assert triage(message("The zebras are hungry"), rules).category == "zoo"
+    assert triage(message("My invoice is wrong"), rules).category == "billing"
 
 
 def test_accents_case_ligatures_and_apostrophes_do_not_matter() -> None:
@@ -105,9 +121,9 @@ def test_new_words_are_read_and_quotes_are_not() -> None:
 
 
 def test_no_more_than_the_first_thousand_characters_are_read() -> None:
-    assert sort("a " * 500 + "invoice refund").category == "other"
+    assert sort("a " * 500 + "invoice refund") == sort("a " * 500)
     assert sort("a " * 480 + "invoice refund").category == "billing"
-    assert sort("invoice refund", "x" * 2000).category == "other"
+    assert "refund" not in " ".join(sort("invoice refund", "x" * 2000).why)
 
 
 def test_a_channel_may_say_category_priority_and_product() -> None:
@@ -235,75 +251,6 @@ def test_only_the_languages_of_the_rules_are_told_apart() -> None:
     assert Detector(["fr", "en"]).detect("12345", ["12345"]) == ""
 
 
-# ------------------------------------------------------------------------------------------------ the lexicon
-
-
-def found(phrase: str, text: str) -> list[int]:
-    return [at for _phrase, at in Lexicon([Phrase.parse(phrase)]).scan(tokens(fold(text)))]
-
-
-@pytest.mark.parametrize(
-    ("phrase", "text", "positions"),
-    [
-        ("facture", "Ma facture, la Facture", [1, 4]),
-        ("facture", "factures", []),
-        ("factur*", "Facturation et factures", [0, 2]),
-        ("mot de passe", "mon mot de passe", [1]),
-        ("mot de passe", "mot passe de", []),
-        ("mot de passe", "un mot. De passe", []),
-        ("perdu|oublie mon", "j'ai oublié mon sac", [1]),
-        ("debite .. deux fois", "débité de 10 euros deux fois", [0]),
-        ("debite .. deux fois", "débité un deux trois quatre deux fois", []),
-        ("debite .. deux fois", "débité, deux fois", []),
-        ("ne .. fonctionn* .. plus", "il ne me fonctionne presque plus", [1]),
-        ("n'arrive pas", "je n’arrive pas", [1]),
-        ("can't log in", "I cant log in, I can't log in", [1, 6]),
-        ("plus d'internet", "plus d’internet, plus internet", [0, 3]),
-        ("ecran|page d'accueil", "la page d'accueil", [1]),
-        ("pick up", "the pick-up point", [1]),
-        ("a b a", "a b a b a", [0, 2]),
-        ("fin", "la fin\n\nfin", [1, 3]),
-    ],
-)
-def test_a_phrase_is_found_where_it_stands(phrase: str, text: str, positions: list[int]) -> None:
-    assert sorted(found(phrase, text)) == positions
-
-
-@given(
-    st.lists(st.sampled_from(["aa", "bb", "cc*", "aa|bb", "ccc"]), min_size=1, max_size=4),
-    st.lists(st.booleans(), min_size=4, max_size=4),
-    st.lists(st.sampled_from(["aa", "bb", "ccc", "cccd", STOP]), max_size=14),
-)
-def test_the_index_finds_what_a_slow_search_finds(words: list[str], gaps: list[bool], text: list[str]) -> None:
-    words = [word.replace("cc*", "ccc*") for word in words]
-    written = " .. ".join(words) if all(gaps) else " ".join(words)
-    phrase = Phrase.parse(written)
-    reach = 4 if ".." in written else 1
-
-    def stands(place: int, word: int) -> bool:
-        if not phrase.words[word].fits(text[place]):
-            return False
-        if word + 1 == len(phrase.words):
-            return True
-        for later in range(place + 1, min(place + 1 + reach, len(text))):
-            if text[later] == STOP:
-                return False
-            if stands(later, word + 1):
-                return True
-        return False
-
-    slow = {place for place in range(len(text)) if stands(place, 0)}
-    quick = {place for _phrase, place in Lexicon([phrase]).scan(text)}
-    assert quick <= slow
-    assert bool(quick) == bool(slow)
-
-
-@pytest.mark.parametrize("text", ["", "..", "hier|aujourd'hui", "ab*", "a|", "é?", "*", "mot (de) passe"])
-def test_a_phrase_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
-        Phrase.parse(text)
-
-
 # ------------------------------------------------------------------------------------------------ bad and large input
 
 
@@ -324,13 +271,6 @@ def test_no_text_takes_long(text: str) -> None:
     for _ in range(20):
         sort(text, text)
     assert (time.process_time() - began) / 20 < 0.02
-
-
-def test_a_lexicon_forgets_words_instead_of_growing_for_ever() -> None:
-    lexicon = Lexicon([Phrase.parse("facture")])
-    for first in range(0, 30_000, 100):
-        assert lexicon.scan([*(f"w{number}" for number in range(first, first + 100)), "facture"]) != []
-    assert len(lexicon._known) < 10_000
 
 
 # ------------------------------------------------------------------------------------------------ the file

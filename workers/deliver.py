@@ -33,7 +33,7 @@ from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
 from workers import reports
-from workers.known import message_key
+from workers.keys import message_key
 from workers.pace import Pace
 from workers.relay import files_of
 from workers.together import Together

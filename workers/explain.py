@@ -35,7 +35,7 @@ def run(settings: Settings, paths: Sequence[Path], *, channel: str, json: bool) 
 
 async def _explain_all(settings: Settings, paths: Sequence[Path], channel: str, *, json: bool) -> None:
     reader = Reader(settings, explain=True)
-    rules = Rules.load(settings.triage.rules, settings.triage.languages)
+    rules = Rules.of(settings)
     channels = load(settings)
     foresight = Foresight(settings, channels, rules)
     answer = _show_json if json else show

@@ -6,7 +6,6 @@ memory, so a message sees what the ones before it in the batch did. `workers.wri
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,39 +15,24 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from workers.keys import Address, address_key, hash_key
+from workers.resemble import Sketch
+
 CROWD = 50
 """Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
 MOST_RECENT = 1_000
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
 
-Address = tuple[str, str]
-"""Channel and canonical address."""
 
+@dataclass(slots=True)
+class Said:
+    """What a contact said lately: a stored message, or one of this batch."""
 
-def hash_key(value: str) -> int:
-    """First 64 bits of BLAKE2b, signed: an advisory lock, and the key of a message id."""
-    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-def message_key(message_id: str) -> int:
-    """The key of a Message-ID or provider's id."""
-    return hash_key("message:" + message_id)
-
-
-def mark_key(mark: str) -> int:
-    """The key of a mark that the messages of a conversation share, beside their ids."""
-    return hash_key("mark:" + mark)
-
-
-def matter_key(label: str, matter: str) -> int:
-    """The key of a subject in the mouth of one participant."""
-    return hash_key(f"matter:{label}\n{matter}")
-
-
-def address_key(address: Address) -> int:
-    """The lock of an identity."""
-    return hash_key("address:" + ":".join(address))
+    sketch: Sketch
+    message_id: int = 0
+    ticket_id: int = 0
+    ticket: KnownTicket | None = None
+    """Of a message of this batch; its numbers follow once all are drawn."""
 
 
 @dataclass(slots=True)
@@ -68,6 +52,11 @@ class KnownIdentity:
     """Bare subject's key → messages within the window (rule A18)."""
     person: KnownIdentity | None = None
     """Of a new one: another address of the same person, whose contact it shares."""
+    tier: str = ""
+    overdue: bool = False
+    """Whether an open ticket of the contact is past its commitment."""
+    said: list[Said] = field(default_factory=list)
+    """What the contact said lately, oldest first; shared by all identities of a contact."""
     new: bool = True
     changed: bool = False
     consent_changed: bool = False
@@ -263,6 +252,11 @@ async def _successors(connection: AsyncConnection, known: Known) -> None:
             ticket = known.tickets[number]
             known.successors[ticket.continues or 0] = ticket
         ended = {number for number in numbers if known.tickets[number].ended_at}
+
+
+async def load_tickets(connection: AsyncConnection, known: Known, numbers: Collection[int]) -> None:
+    """Lock and load further tickets by their numbers."""
+    await _tickets(connection, known, numbers, ())
 
 
 async def _tickets(

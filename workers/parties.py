@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from models.envelope import Envelope, InboundMessage
 from workers.batch import Draft, Office
-from workers.known import Address, Known, KnownIdentity
+from workers.keys import Address
+from workers.known import Known, KnownIdentity
 from workers.thread import Writer
 
 MOST_PARTICIPANTS = 50

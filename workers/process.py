@@ -72,8 +72,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    rules = Rules.load(settings.triage.rules, settings.triage.languages)
-    return Office(settings, load(settings), rules, secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
 
 
 def assemble(

@@ -20,7 +20,8 @@ from config.database import to_json
 from models import conversation
 from models.envelope import Address, AttachedFile, OutboundMessage
 from workers.batch import Office
-from workers.known import draw, hash_key, message_key
+from workers.keys import hash_key, message_key
+from workers.known import draw
 from workers.thread import own_message_id, reply_token
 
 

@@ -18,23 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.faults import crash_point
 from models import page_link
 from workers import acknowledge, burst, receipt, write
+from workers import recognise as recognising
+from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
 from workers.dedupe import fingerprint
-from workers.known import (
-    Known,
-    KnownIdentity,
-    KnownTicket,
-    Wanted,
-    load,
-    mark_key,
-    matter_key,
-    message_key,
-)
+from workers.keys import mark_key, matter_key, message_key
+from workers.known import Known, KnownIdentity, KnownTicket, Wanted, load
 from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
 from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, sought_keys, thread
-from workers.triage import triage
+from workers.triage import Sender, triage
 
 NOBODY = "nobody"
 """Opener of a ticket whose sender cannot be named: the first participant is always the opener."""
@@ -48,6 +42,7 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
     drafts = [draft for item in items for draft in drafts_of(item, office)]
     window = timedelta(minutes=office.settings.acknowledge.window_minutes)
     known = await load(connection, wanted(drafts, office), window=window)
+    await meet(connection, known, office.settings.resemble)
     first: dict[object, Draft] = {}
     for draft in drafts:
         decide(draft, known, office, first)
@@ -124,12 +119,15 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         return
     if threaded.ticket is None:
         categorise(draft, office)
+        threaded = recognise(draft, threaded, known, office)
+    if threaded.ticket is None:
         open_ticket(draft, threaded, known)
     else:
         append(draft, threaded, threaded.ticket, known)
         if threaded.ticket.opening and draft.message.conversation:
             burst.join(threaded.ticket, draft.message, office.rules)
     register(draft, threaded, known)
+    recognising.remember(draft)
     answer(draft, known, office)
 
 
@@ -163,8 +161,26 @@ def consent(draft: Draft, threaded: Threaded, known: Known) -> bool:
 
 def categorise(draft: Draft, office: Office) -> None:
     """Step 3, for what opens a ticket: category, priority, language."""
-    draft.triage = triage(draft.message, office.rules)
+    identity = draft.identity
+    assert identity is not None  # noqa: S101 - set by decide
+    sender = Sender(
+        tier=identity.tier,
+        channel=draft.item.envelope.channel,
+        earlier=sum(identity.recent.values()),
+        overdue=identity.overdue,
+    )
+    draft.triage = triage(draft.message, office.rules, sender)
     draft.reasons["triage"] = "; ".join(draft.triage.why)
+
+
+def recognise(draft: Draft, threaded: Threaded, known: Known, office: Office) -> Threaded:
+    """Step 3b: link what says again what its sender said lately; merged at once only where the settings say so."""
+    ticket = recognising.recognise(draft, known, office.settings.resemble)
+    if ticket is None:
+        return threaded
+    draft.triage = None
+    draft.reasons["thread"] = "merged by itself: it says again what opened this ticket"
+    return Threaded(ticket, draft.reasons["thread"])
 
 
 def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:

@@ -27,7 +27,8 @@ from datetime import timedelta
 from config.secret import seal, sealed
 from config.settings import Threading
 from models.envelope import InboundMessage
-from workers.known import Known, KnownTicket, mark_key, matter_key, message_key
+from workers.keys import mark_key, matter_key, message_key
+from workers.known import Known, KnownTicket
 from workers.organisation import is_office, same_organisation
 from workers.subject import is_answer, matter
 

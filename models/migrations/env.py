@@ -16,6 +16,7 @@ import models.conversation
 import models.cursor
 import models.ledger
 import models.page_link
+import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
