@@ -252,6 +252,29 @@ def tickets(
 
 
 @app.command()
+def answer(
+    number: Annotated[int, typer.Argument(help="The ticket whose customer gets it.")],
+    attach: Annotated[list[Path] | None, typer.Option(help="A file that goes with it; may be given again.")] = None,
+    json: Json = False,
+) -> None:
+    """Answer a ticket: the words come from stdin, and go out on the customer's channel."""
+    from gateway.answering import answer as post
+    from models.answer import NoAnswer
+
+    settings = settings_or_exit()
+    try:
+        posted = ask(lambda connection: post(connection, settings, number, sys.stdin.read(), attach or []))
+    except (NoAnswer, OSError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+    typer.echo(
+        f'{{"message":{posted.message},"ticket":{posted.ticket}}}'
+        if json
+        else f"Queued as message {posted.message} of ticket {posted.ticket}."
+    )
+
+
+@app.command()
 def explain(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Raw messages; without any, one path a line on stdin.")

@@ -28,11 +28,12 @@ from config.database import Database
 from config.faults import crash_point
 from config.settings import Settings
 from models import ledger
+from models.answer import files
 from models.conversation import Standing, standings
 from models.envelope import OutboundMessage, Receipt
+from models.keys import message_key
 from models.ledger import Claim
 from workers import reports
-from workers.known import message_key
 from workers.pace import Pace
 from workers.together import Together
 
@@ -214,6 +215,9 @@ class Deliver:
         if channel is None:
             raise Refused(f"there is no channel {row.channel!r} in the settings")
         outbound = msgspec.convert(row.payload, OutboundMessage)
+        if row.kind == "reply" and row.message_id is not None:
+            async with self.database.engine.connect() as connection:
+                outbound = msgspec.structs.replace(outbound, attachments=await files(connection, row.message_id))
         receipt = await channel.deliver(outbound)
         crash_point("X13")
         return receipt
