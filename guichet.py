@@ -134,6 +134,7 @@ def welcome(settings: Settings) -> None:
 
     Operations   {base}/operations
     A form       {base}/forms/contact
+    A chat       {base}/chat/example
     SMTP         {settings.smtp.host}:{settings.smtp.port}   (mail to support@… is accepted)
     Its folder   {settings.var.absolute()}
 """
@@ -252,29 +253,6 @@ def tickets(
 
 
 @app.command()
-def answer(
-    number: Annotated[int, typer.Argument(help="The ticket whose customer gets it.")],
-    attach: Annotated[list[Path] | None, typer.Option(help="A file that goes with it; may be given again.")] = None,
-    json: Json = False,
-) -> None:
-    """Answer a ticket: the words come from stdin, and go out on the customer's channel."""
-    from gateway.answering import answer as post
-    from models.answer import NoAnswer
-
-    settings = settings_or_exit()
-    try:
-        posted = ask(lambda connection: post(connection, settings, number, sys.stdin.read(), attach or []))
-    except (NoAnswer, OSError) as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
-    typer.echo(
-        f'{{"message":{posted.message},"ticket":{posted.ticket}}}'
-        if json
-        else f"Queued as message {posted.message} of ticket {posted.ticket}."
-    )
-
-
-@app.command()
 def explain(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Raw messages; without any, one path a line on stdin.")
@@ -337,6 +315,37 @@ def call(
         print(f'{{"kind": "{outcome.kind}", "number": {outcome.ticket_number or "null"}}}')
     else:
         print(f"Ticket {outcome.ticket_number}." if outcome.ticket_number else "Stored; its ticket is being made.")
+
+
+@app.command()
+def reply(
+    number: Annotated[int, typer.Argument(help="The ticket.")],
+    words: Annotated[str, typer.Argument(help="What the customer is to read; `-`: what stands on standard input.")],
+    agent: Annotated[
+        str, typer.Option(help="Who answers, as the customer reads it; by default mail.sender_name.")
+    ] = "",
+) -> None:
+    """Answer a customer, on the channel that the ticket came by."""
+    from config.broker import bell, broker
+    from workers.process import office_of
+    from workers.relay import NoTicketError, NoWayOutError, relay
+
+    settings = settings_or_exit()
+    said = (sys.stdin.read() if words == "-" else words).strip()
+    if not said:
+        typer.echo("There is nothing to send.", err=True)
+        sys.exit(1)
+    office = office_of(settings)
+    try:
+        message_id = ask(
+            lambda connection: relay(connection, office, number, said, agent=agent or settings.mail.sender_name)
+        )
+    except (NoTicketError, NoWayOutError) as error:
+        typer.echo(f"{error}.", err=True)
+        sys.exit(1)
+    _database_url, redis_url = addresses(settings)
+    bell(broker(redis_url), "outbox").now()
+    typer.echo(f"Message {message_id} is on its way.")
 
 
 @app.command()

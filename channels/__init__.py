@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import to_builtins
@@ -26,7 +26,9 @@ from msgspec import to_builtins
 from models.envelope import (
     Accepted,
     AttachedFile,
+    Guest,
     InboundMessage,
+    Line,
     OutboundMessage,
     Outcome,
     PendingFile,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from config.settings import Settings
+    from models.page_link import Page
 
 
 class ChannelError(Exception):
@@ -129,6 +132,66 @@ class Cursor(Protocol):
         ...
 
 
+class Conversations(Protocol):
+    """What a channel may know of what became of its messages: for channels whose customers look at the whole.
+
+    A conversation has a key, `channel:address`: the lane of its messages and their `conversation`. Every method that
+    waits raises `Busy` where the database does not answer.
+    """
+
+    async def lines(self, key: str, *, after: int = 0, most: int = 200) -> Sequence[Line]:
+        """Lines that the customer may see, oldest first: up to `most` (200) beyond `after`, or with 0 the latest."""
+        ...
+
+    async def waiting(self, key: str) -> Sequence[RawMessage]:
+        """What was accepted in the lane `key` and is not settled yet, oldest first."""
+        ...
+
+    async def newest(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """The number of the newest message under each key that has one."""
+        ...
+
+    async def guest(self, key: str) -> Guest | None:
+        """Who sits at the other end, as far as they said."""
+        ...
+
+    async def introduce(self, key: str, guest: Guest) -> None:
+        """Note who it is."""
+        ...
+
+    async def seen(self, key: str, number: int) -> None:
+        """Note that the customer has read up to line `number`."""
+        ...
+
+    async def file(self, file_id: int, lines: Sequence[Line]) -> AttachedFile | None:
+        """A file of one of `lines`; None where it belongs to none of them."""
+        ...
+
+    async def page(self, token: str) -> Page | None:
+        """The ticket that a link's token opens; None for every other token, whatever the reason."""
+        ...
+
+    async def page_lines(self, page: Page) -> Sequence[Line]:
+        """What the holder of the link may see, oldest first."""
+        ...
+
+    async def html(self, page: Page, number: int) -> str | None:
+        """The HTML of one of those lines, as it came; None where there is none."""
+        ...
+
+    async def renew(self, number: int, address: str) -> None:
+        """Send a fresh link of ticket `number` to `address`, if links were made for that address before."""
+        ...
+
+    def watch(self, hear: Callable[[str, str, str], None]) -> None:
+        """Call `hear(key, kind, detail)` for every hint from now on. Hints may get lost: look from time to time."""
+        ...
+
+    def hint(self, key: str, kind: str = "said", detail: str = "") -> None:
+        """Tell everybody who watches."""
+        ...
+
+
 class Accept(Protocol):
     """The gateway's one way in. Returns only after the raw bytes are committed and flushed."""
 
@@ -140,9 +203,24 @@ class Accept(Protocol):
         """The cursor of that name, `<channel>:<place>`; it need not exist yet."""
         ...
 
+    @property
+    def conversations(self) -> Conversations:
+        """What became of the messages, for channels that show it."""
+        ...
+
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
         """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'; None if unknown."""
         ...
+
+
+class Elsewhere(NamedTuple):
+    """Where answers go too that nobody reads on their own channel."""
+
+    seconds: float
+    """How long an answer stays unread before."""
+    channel: str
+    account: str
+    """Our address there."""
 
 
 class WayIn(NamedTuple):
@@ -242,6 +320,10 @@ class Channel:
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
 
+    def elsewhere(self) -> Elsewhere | None:
+        """What becomes of answers that the customer does not come to read; None on channels that carry them home."""
+        return None
+
     def explain(self, raw: RawMessage) -> tuple[tuple[InboundMessage, ...], dict[str, object]]:
         """Read `raw` as `normalise` does, and say how: values that go into JSON, by name."""
         messages = self.normalise(raw)
@@ -251,8 +333,8 @@ class Channel:
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""
         raise Refused(f"channel {self.name} has no way out")
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
-        """The paces that `outbound` must keep to."""
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
+        """The paces that a message from `account`, ours, to `address` must keep to."""
         return ()
 
     async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise

@@ -29,3 +29,14 @@ def filename(text: object) -> str:
 def says_something(text: str) -> bool:
     """Whether there is a letter or a digit in it: a subject of emoji alone says nothing in a list."""
     return any(letter.isalnum() for letter in text)
+
+
+def pieces(text: str, longest: int) -> list[str]:
+    """`text` cut into messages, at the end of a paragraph, a line or a word where there is one; [] for nothing."""
+    found = []
+    while len(text) > longest:
+        at = max(text.rfind(mark, longest // 2, longest) for mark in ("\n\n", "\n", " "))
+        cut = at if at > 0 else longest
+        found.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*found, text] if text.strip() else found

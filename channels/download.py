@@ -129,7 +129,8 @@ def _headers(url: str, source: Source) -> dict[str, str]:
             raise Refused(f"files are not fetched from {host[:100] or 'nowhere'}")
         origin = host
     secret = source.credentials.get(origin)
-    return {hdrs.AUTHORIZATION: secret} if secret else {}
+    headers: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}  # what is counted and hashed is the file itself
+    return headers | ({hdrs.AUTHORIZATION: secret} if secret else {})
 
 
 async def _content(answer: ClientResponse, most: int) -> Downloaded:

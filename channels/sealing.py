@@ -1,7 +1,6 @@
 """How our answers are named, so that the customer's own answer finds its ticket: sealed ids and reply addresses.
 
-Enters: the settings and the channels. Leaves: what `models.answer` asks for. May fail at the making: `OSError` where
-the installation's key can neither be read nor written.
+Enters: the installation's key and the channels. Leaves: what `models.answer` asks for. Nothing fails.
 """
 
 from __future__ import annotations
@@ -10,22 +9,22 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from channels import Channel
-from config import secret
 from config.seals import own_message_id, reply_token
-from config.settings import Settings
 
 
 class Sealing:
-    """Seals names for one installation. `make_nonce` gives 16 hex digits by chance."""
+    """Seals names for one installation. `domain`: of Message-IDs, '' for the account's; `make_nonce`: 16 hex digits."""
 
     def __init__(
         self,
-        settings: Settings,
+        key: bytes,
         channels: Mapping[str, Channel],
+        *,
+        domain: str = "",
         make_nonce: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
-        self._key = secret.key(settings)
-        self._domain = settings.mail.domain
+        self._key = key
+        self._domain = domain
         self._channels = channels
         self._make_nonce = make_nonce
 

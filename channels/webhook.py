@@ -11,7 +11,8 @@ The doors themselves read the signature; nothing is stored without one. Raises `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from aiohttp import ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -25,6 +26,8 @@ SECONDS = 10.0
 RETRY_SECONDS = "10"
 CLOSING = frozenset((401, 408, 413, 415))
 """Answers after which the connection ends: the rest of the body is not read."""
+CROWDED = "crowded"
+"""Nor is it read where there is no room for it."""
 
 log = logs.of("webhook")
 
@@ -38,12 +41,39 @@ class Turned(Exception):
         self.reason = reason
 
 
-async def read(request: web.Request, types: Collection[str], most: int, seconds: float = SECONDS) -> bytes:
-    """The untouched body of `request`, at most `most` bytes. Raises `Turned`: 400, 408, 413, 415."""
+class Hold:
+    """Counts the bytes of all bodies that are being read: strangers may send many large ones at once."""
+
+    def __init__(self, most: int = 64 * 2**20) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def counting(self, size: int) -> Iterator[None]:
+        """Count `size` bytes meanwhile. Raises `Turned`, 503, where that is more than there is room for."""
+        if self._held + size > self._most:
+            raise Turned(503, CROWDED)
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
+
+
+async def read(
+    request: web.Request, types: Collection[str], most: int, hold: Hold, *, seconds: float = SECONDS
+) -> bytes:
+    """The untouched body of `request`, at most `most` bytes. Raises `Turned`: 400, 408, 413, 415, 503."""
     if request.content_type not in types or request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise Turned(415, "type")  # a compressed body is refused before it can unfold
-    if (request.content_length or 0) > most:
+    announced = request.content_length
+    if (announced or 0) > most:
         raise Turned(413, "large")
+    with hold.counting(most if announced is None else announced):
+        return await _body(request, most, seconds)
+
+
+async def _body(request: web.Request, most: int, seconds: float) -> bytes:
     data = bytearray()
     try:
         async with asyncio.timeout(seconds):
@@ -72,11 +102,11 @@ async def store(accept: Accept, raws: Sequence[RawMessage]) -> None:
 
 async def turn_away(request: web.Request, turned: Turned, channel: str) -> web.StreamResponse:
     """The answer to what was turned away; the reason goes into the log, not to strangers."""
-    log.warning("webhook_turned_away", channel=channel, status=turned.status, reason=turned.reason)
+    log.info("webhook_turned_away", channel=channel, status=turned.status, reason=turned.reason)
     response = web.Response(status=turned.status)
     if turned.status == 503:
         response.headers[hdrs.RETRY_AFTER] = RETRY_SECONDS
-    if turned.status in CLOSING:
+    if turned.status in CLOSING or turned.reason == CROWDED:
         response.force_close()
         await response.prepare(request)
         await response.write_eof()

@@ -5,7 +5,12 @@ Enters: the language of the desk and what it was. Leaves: one line in brackets, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+_BEFORE_MARKS = re.compile(r" (?=[:;!?»])|(?<=«) ")
+"""Where French has a blank that no line may break at."""
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
     # What it was: French, English.
@@ -34,7 +39,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "opened": ("[conversation ouverte sans message]", "[conversation opened without a message]"),
     "stop": ("[ne veut plus recevoir de messages]", "[wants no more messages]"),
     "start": ("[veut de nouveau recevoir des messages]", "[wants messages again]"),
-    "help": ("L'expéditeur demande de l'aide (mot-clé).", "The sender asks for help (keyword)."),
+    "help": ("L’expéditeur demande de l’aide (mot-clé).", "The sender asks for help (keyword)."),
     "segments": ("Reçu en {what} SMS.", "Received as {what} SMS."),
     "short_code": (
         "{what} est un numéro court ou un nom : on ne peut pas lui répondre.",
@@ -49,7 +54,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "product": ("À propos du produit {what}.", "About the product {what}."),
     "advertisement": ("Venu par une publicité : {what}.", "Came by an advertisement: {what}."),
     "caller": (
-        "Le numéro d'un appelant ne prouve rien : aucun message automatique.",
+        "Le numéro d’un appelant ne prouve rien : aucun message automatique.",
         "A caller's number proves nothing: no automatic message.",
     ),
     "recovered": (
@@ -66,4 +71,5 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 def say(language: str, what: str, value: object = "") -> str:
     """The text for `what` in French, or else in English."""
     french, english = _TEXTS[what]
-    return (french if language == "fr" else english).replace("{what}", str(value))
+    text = _BEFORE_MARKS.sub(NO_BREAK, french) if language == "fr" else english
+    return text.replace("{what}", str(value))

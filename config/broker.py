@@ -14,8 +14,8 @@ from dramatiq.middleware import Middleware, ShutdownNotifications
 from config.bell import Bell
 
 NAMESPACE = "guichet"
-QUEUES = ("inbox", "outbox", "media")
-POLL_MS = {"inbox": 10, "outbox": 50, "media": 200}
+QUEUES = ("inbox", "outbox")
+POLL_MS = {"inbox": 10, "outbox": 50}
 """How long a consumer that found nothing sleeps before it asks Redis again: what a lone message waits, at most, for
 its bell."""
 DELAYED_POLL_MS = 1_000

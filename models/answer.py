@@ -14,14 +14,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.envelope import Address, AttachedFile, OutboundMessage
-from models.keys import message_key
+from models.keys import hash_key, message_key
 
 LATEST = 40
 """Messages of the ticket whose ids an answer refers to."""
 
 
-class NoAnswer(Exception):
-    """There is no such ticket, or it has no address that could be answered. The text says which."""
+class NoAnswer(LookupError):
+    """There is nobody to answer: the ticket has no address that answers could go to. The text says so."""
+
+
+class NoTicket(NoAnswer):
+    """There is no ticket of that number."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +34,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     ticket: int
     author: str
     """Who says it, as the history names them: `agent:3`."""
+    name: str = ""
+    """Their name, as customers may read it."""
     text: str
     html: str = ""
     files: tuple[AttachedFile, ...] = ()
     status: str = "waiting"
-    """What becomes of the ticket; '' leaves it as it is."""
+    """What becomes of a ticket that is open or in progress; '' leaves it as it is."""
     once: str = ""
     """The caller's own name for this answer: a second one of the same name is not queued."""
 
@@ -45,6 +51,10 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
     message: int
     ticket: int
     """The one that it went into, where the ticket named was merged."""
+    channel: str = ""
+    """On which it goes out."""
+    conversation: str = ""
+    """The ticket's, where it has one."""
     repeated: bool = False
 
 
@@ -68,11 +78,12 @@ async def post(connection: AsyncConnection, answer: Answer, *, seals: Seals, tra
     earlier = (await connection.execute(_EARLIER, {"once": once})).one_or_none()
     if earlier is not None:
         return Posted(message=earlier.message_id, ticket=earlier.ticket_id, repeated=True)
-    label = ticket.participants[0] if ticket.participants else f"{ticket.channel}:{ticket.address}"
+    lane = f"{ticket.channel}:{ticket.address}"
+    label = ticket.participants[0] if ticket.participants else lane
     outbound = OutboundMessage(
         channel=ticket.channel,
         account=ticket.account,
-        to=Address(ticket.address, ticket.name),
+        to=Address(ticket.address),  # without the name that came with it: nothing proves that
         subject=_subject(ticket.id, ticket.subject),
         text=answer.text,
         html=answer.html,
@@ -85,13 +96,14 @@ async def post(connection: AsyncConnection, answer: Answer, *, seals: Seals, tra
     values = {
         "ticket": ticket.id,
         "once": once,
-        "lane": label,
+        "lane": lane,
         "payload": msgspec.json.encode(outbound).decode(),
         "html": outbound.html,
         "text": outbound.text,
         "subject": outbound.subject,
         "channel": outbound.channel,
-        "account": outbound.account,
+        "author": answer.author,
+        "name": answer.name,
         "address": ticket.address,
         "message_id": message_id,
         "trace_id": trace_id,
@@ -101,7 +113,7 @@ async def post(connection: AsyncConnection, answer: Answer, *, seals: Seals, tra
     for file in answer.files:
         await connection.execute(_ATTACH, {"message": number, **_columns(file)})
     await connection.execute(_NOTE, {"ticket": ticket.id, "author": answer.author, "status": answer.status})
-    return Posted(message=number, ticket=ticket.id)
+    return Posted(message=number, ticket=ticket.id, channel=ticket.channel, conversation=ticket.conversation)
 
 
 async def files(connection: AsyncConnection, message: int) -> tuple[AttachedFile, ...]:
@@ -124,11 +136,14 @@ async def _ticket(connection: AsyncConnection, number: int) -> Any:
     seen: set[int] = set()
     while number not in seen:
         seen.add(number)
-        row = (await connection.execute(_TICKET, {"id": number})).one_or_none()
-        if row is None:
-            raise NoAnswer(f"there is no ticket {number}")
+        found = (await connection.execute(_CONVERSATION, {"id": number})).one_or_none()
+        if found is None:
+            raise NoTicket(f"there is no ticket {number}")
+        if found.conversation:  # before the ticket, as settling does, so that its lines keep their order
+            await connection.execute(_LOCK, {"key": hash_key(found.conversation)})
+        row = (await connection.execute(_TICKET, {"id": number})).one()
         if row.merged_into is None:
-            if not row.address:
+            if not (row.address and row.channel):
                 raise NoAnswer(f"ticket {number} names no address that could be answered")
             return row
         number = row.merged_into
@@ -161,11 +176,13 @@ def _columns(file: AttachedFile) -> dict[str, object]:
     }
 
 
+_CONVERSATION = text("SELECT conversation FROM ticket WHERE id = :id")
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TICKET = text(
     """
-    SELECT ticket.id, subject, merged_into, answer_channel AS channel, answer_address AS address,
-        answer_account AS account, ticket.language, participants, contact.name
-    FROM ticket JOIN contact ON contact.id = ticket.contact_id WHERE ticket.id = :id FOR UPDATE OF ticket
+    SELECT id, subject, merged_into, answer_channel AS channel, answer_address AS address,
+        answer_account AS account, language, conversation, participants
+    FROM ticket WHERE id = :id FOR UPDATE
     """
 )
 _EARLIER = text("SELECT message_id, ticket_id FROM outbox WHERE unique_key = :once")
@@ -178,10 +195,10 @@ _IDS = text(
 _POST = text(
     """
     WITH posted AS (
-        INSERT INTO message (ticket_id, direction, channel, identity_id, sender, external_id, subject, text, html,
-            delivery, trace_id)
+        INSERT INTO message (ticket_id, direction, channel, identity_id, sender, sender_name, external_id, subject,
+            text, html, delivery, trace_id)
         VALUES (:ticket, 'out', :channel, (SELECT id FROM identity WHERE channel = :channel AND address = :address),
-            :account, :message_id, :subject, :text, :html, 'queued', :trace_id)
+            :author, :name, :message_id, :subject, :text, :html, 'queued', :trace_id)
         RETURNING id
     ), queued AS (
         INSERT INTO outbox (unique_key, kind, channel, lane, trace_id, ticket_id, message_id, payload)
@@ -202,7 +219,8 @@ _NOTE = text(
     """
     WITH before AS (SELECT id, status FROM ticket WHERE id = :ticket), changed AS (
         UPDATE ticket SET message_count = message_count + 1, updated_at = now(),
-            status = coalesce(nullif(cast(:status AS text), ''), ticket.status)
+            status = CASE WHEN ticket.status IN ('open', 'in_progress') AND cast(:status AS text) <> '' THEN :status
+                ELSE ticket.status END
         FROM before WHERE ticket.id = before.id RETURNING ticket.id, before.status AS old, ticket.status AS new
     )
     INSERT INTO ticket_event (ticket_id, actor, kind, old, new)

@@ -145,6 +145,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """True where nobody has to read it: its report counts, and no message is stored."""
     consent: str = ""
     """'stop': the sender wants nothing more from us. 'start': they take that back; without a stop, plain words."""
+    also: tuple[str, ...] = ()
+    """Other addresses of the same person on this channel; the provider vouches for that."""
     changes: str = ""
     """The id of an earlier message of the same sender that this one corrects or withdraws."""
     change: str = ""
@@ -229,6 +231,47 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Answers to tap, on channels that have them."""
     language: str = "en"
     trace_id: str = ""
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sits at the other end of a conversation, as they or their web site say."""
+
+    name: str = ""
+    email: str = ""
+    """Where answers go while nobody reads them in the conversation."""
+    language: str = ""
+    proved: bool = False
+    """True where the host site signed it."""
+
+
+class LineFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a line, without its bytes."""
+
+    id: int
+    filename: str
+    content_type: str
+    size: int
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was said, as its customer may see it."""
+
+    number: int
+    """Its place: grows within a conversation."""
+    direction: str
+    """in (the customer's) or out (ours)."""
+    id: str = ""
+    """The sender's own id of it."""
+    channel: str = ""
+    name: str = ""
+    text: str = ""
+    html: bool = False
+    """Whether there is a formatted version."""
+    delivery: str = ""
+    automatic: bool = False
+    """True for what no person of ours wrote: acknowledgements."""
+    at: datetime
+    files: tuple[LineFile, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,8 +97,13 @@ _MESSAGES = text(
     """
     SELECT direction, channel, sender, proof, external_id AS message_id, subject, text,
         coalesce(nullif(reply_text, ''), text) AS reply_text, delivery, reasons, remarks, trace_id, created_at,
-        ARRAY(SELECT filename || ' (' || size || ' bytes)' FROM attachment WHERE message_id = message.id ORDER BY id)
-            AS attachments
+        ARRAY(
+            SELECT CASE state
+                WHEN 'stored' THEN filename || ' (' || size || ' bytes)'
+                WHEN 'pending' THEN coalesce(nullif(filename, ''), content_type) || ' (being fetched)'
+                ELSE coalesce(nullif(filename, ''), content_type) || ' (unavailable: ' || detail || ')' END
+            FROM attachment WHERE message_id = message.id ORDER BY id
+        ) AS attachments
     FROM message WHERE ticket_id = :number ORDER BY id
     """
 )

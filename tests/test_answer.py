@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from pathlib import Path
 
 import pytest
 
 from channels.sealing import Sealing
-from config.embedded import Engines
 from models.answer import Answer, NoAnswer, Posted, post
 from models.envelope import AttachedFile
 from tests.desk import Desk, letter
-from tests.processes import ROOT, clean_environment
 from tests.test_thread import tickets_of
 
 
 async def say(desk: Desk, ticket: int = 1, **values: object) -> Posted:
     """An agent answers."""
     answer = Answer(**{"ticket": ticket, "author": "agent:7", "text": "Bonjour,\n\nc'est corrigé.\n", **values})  # type: ignore[arg-type]
-    seals = Sealing(desk.settings, desk.deliver.channels)
+    seals = Sealing(desk.ingest.office.secret, desk.deliver.channels)
     async with desk.database.engine.begin() as connection:
         return await post(connection, answer, seals=seals, trace_id="0" * 32)
 
@@ -125,22 +119,3 @@ async def test_a_customers_subject_cannot_add_headers_to_our_answer(desk: Desk) 
     answer = await last_out(desk)
     assert answer["Bcc"] is None
     assert "eve@evil.test" in answer["Subject"]
-
-
-async def test_the_command_answers_a_ticket(asked: Desk, engines: Engines, tmp_path: Path) -> None:
-    note = tmp_path / "avoir.txt"
-    note.write_text("12 EUR")
-    line = [sys.executable, "-m", "guichet", "answer", "1", "--attach", str(note)]
-    environment = clean_environment(
-        DATABASE_URL=engines.database_url, REDIS_URL=engines.redis_url, GUICHET_VAR=str(asked.settings.var)
-    )
-    done = await asyncio.to_thread(
-        subprocess.run, line, env=environment, cwd=ROOT, capture_output=True, timeout=60, input="Voilà.\n".encode()
-    )
-    assert (done.returncode, b"ticket 1" in done.stdout) == (0, True), done.stderr
-    mail = await last_out(asked)
-    assert [part.get_filename() for part in mail.iter_attachments()] == ["avoir.txt"]
-    empty = await asyncio.to_thread(
-        subprocess.run, line, env=environment, cwd=ROOT, capture_output=True, timeout=60, input=b" \n"
-    )
-    assert empty.returncode == 1

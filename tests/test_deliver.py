@@ -22,7 +22,7 @@ class Provider:
         self.answers = list(answers)
         self.given: list[OutboundMessage] = []
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         return ()
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes
+from base64 import b64encode
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
 from random import Random
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels import Channel, load
-from channels.email import charset, encoded_words, html_text
+from channels.email import addresses, charset, encoded_words, filenames, html_text
 from channels.email.mime import read
 from config.settings import Settings
 from tests.chaos.fuzz import damaged, flaw, fuzz, fuzz_child, smallest
@@ -75,8 +78,6 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Co"
 @UNHURRIED
 @given(TEXT, st.sampled_from(["utf-8", "utf-16", "utf-7"]), st.booleans())
 def test_words_encoded_by_the_book_come_back(text, label, quoted):
-    from base64 import b64encode
-
     data = text.encode(label)
     inner = "".join(f"={byte:02X}" for byte in data) if quoted else b64encode(data).decode()
     expected = charset.decode(data, label)
@@ -99,3 +100,23 @@ def test_fields_and_body_are_told_apart_as_the_standard_library_does(fields, bod
     found, theirs = read(raw), message_from_bytes(raw)
     assert [name for name, _ in found.headers.fields] == [name.lower() for name in theirs]
     assert found.parts[0].content == body.encode()
+
+
+MARKED = st.text(alphabet="abX .,;:@()<>[]\"'=!%é日", min_size=1, max_size=40).map(lambda text: " ".join(text.split()))
+
+
+@UNHURRIED
+@given(st.lists(MARKED.filter(bool), min_size=1, max_size=4))
+def test_any_names_come_back_from_a_list_of_addresses(names):
+    people = [Address(display_name=name, addr_spec=f"a{place}@b.example") for place, name in enumerate(names)]
+    found, cut = addresses.read(", ".join(map(str, people)))
+    assert [(one.name, one.address) for one in found] == [(one.display_name, one.addr_spec) for one in people]
+    assert not cut
+
+
+@UNHURRIED
+@given(MARKED.filter(bool), st.sampled_from([policy.default, policy.SMTP, policy.SMTPUTF8]))
+def test_any_file_name_comes_back_from_a_parameter(name, manner):
+    message = EmailMessage(policy=manner)
+    message.add_attachment(b"data", maintype="application", subtype="pdf", filename=name)
+    assert read(message.as_bytes()).attachments[-1].filename == filenames.normalise(name)

@@ -12,6 +12,7 @@ from channels.email.html_text import MAX_HTML, to_text
     [
         ("", ""),
         ("just words", "just words"),
+        ("no  tags\n  at all &amp;\n\n1 < 2", "no tags\nat all &\n\n1 < 2"),
         ("<p>one</p><p>two</p>", "one\n\ntwo"),
         ("<div>one</div><div>two</div>", "one\ntwo"),
         ("one<br>two<br/><br />three", "one\ntwo\n\nthree"),

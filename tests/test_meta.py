@@ -70,12 +70,16 @@ TYPES: list[tuple[str, Any, str]] = [
     (
         "interactive",
         {"type": "call_permission_reply"},
-        "[message de type « call_permission_reply », non pris en charge]",
+        "[message de type «\N{NO-BREAK SPACE}call_permission_reply\N{NO-BREAK SPACE}», non pris en charge]",
     ),
     ("button", {"payload": "track", "text": "Suivre ma commande"}, "Suivre ma commande"),
     ("order", {"catalog_id": "1", "text": "Merci", "product_items": [ITEM]}, "[commande]\nMerci\n2 × SKU-1 · 9.9 EUR"),
-    ("unsupported", {"type": "poll"}, "[message de type « poll », non pris en charge]"),
-    ("hologram", {"x": 1}, "[message de type « hologram », non pris en charge]"),
+    (
+        "unsupported",
+        {"type": "poll"},
+        "[message de type «\N{NO-BREAK SPACE}poll\N{NO-BREAK SPACE}», non pris en charge]",
+    ),
+    ("hologram", {"x": 1}, "[message de type «\N{NO-BREAK SPACE}hologram\N{NO-BREAK SPACE}», non pris en charge]"),
     ("text", {"body": ""}, "[message vide]"),
     ("text", 7, "[message vide]"),
     ("location", {"latitude": "north"}, "[position]"),
@@ -118,7 +122,7 @@ CIRCUMSTANCES: list[tuple[dict[str, Any], str]] = [
                 "ctwa_clid": "x",
             }
         },
-        "Venu par une publicité : Soldes · https://fb.me/1.",
+        "Venu par une publicité\N{NO-BREAK SPACE}: Soldes · https://fb.me/1.",
     ),
     (
         {"errors": [{"code": 131051, "title": "Unsupported", "error_data": {"details": "No"}}]},
@@ -152,6 +156,21 @@ async def test_a_user_without_a_number_is_known_by_the_scoped_id(phone_desk: Des
     assert ticket.contact == "FR.13491208655302741918"
     [row] = await phone_desk.rows("SELECT sender_name FROM message WHERE direction = 'in'")
     assert row.sender_name == "Léa"
+
+
+async def test_a_user_who_hides_the_number_stays_in_the_conversation(phone_desk: Desk) -> None:
+    scoped = {"from_user_id": "FR.1349"}
+    await hear(phone_desk, {**message(text="Bonjour, ma commande ?"), **scoped})
+    hidden = {**message(wamid="wamid.IN2", text="Elle est en retard"), **scoped}
+    del hidden["from"]
+    await hear(phone_desk, hidden)
+    assert await outcomes(phone_desk) == ["ticket", "appended"]
+    assert await contacts(phone_desk) == {f"+{CUSTOMER}": 1, "FR.1349": 1}
+
+
+async def contacts(desk: Desk) -> dict[str, int]:
+    """Address → contact."""
+    return {row.address: row.contact_id for row in await desk.rows("SELECT address, contact_id FROM identity")}
 
 
 async def test_a_reaction_is_kept_in_its_ticket_and_answered_by_nobody(phone_desk: Desk) -> None:  # B59, A21
@@ -194,7 +213,10 @@ async def test_a_change_of_number_is_told_in_the_open_ticket(phone_desk: Desk) -
     await hear(phone_desk, message("system", "wamid.IN2", content=system))
     [line] = await phone_desk.tickets()
     told = [m.text for m in (await phone_desk.ticket(line.number)).messages if m.direction == "machine"]
-    assert told == [f"[changement de numéro : +{CUSTOMER} → +33699999999]"]
+    assert told == [f"[changement de numéro\N{NO-BREAK SPACE}: +{CUSTOMER} → +33699999999]"]
+    assert await contacts(phone_desk) == {f"+{CUSTOMER}": 1, "+33699999999": 1}
+    await hear(phone_desk, message(wamid="wamid.IN3", sender="33699999999", text="C'est moi"))
+    assert {row.contact_id for row in await phone_desk.rows("SELECT contact_id FROM ticket")} == {1}
 
 
 async def test_a_quoted_answer_joins_the_ticket_it_quotes_though_another_is_open(phone_desk: Desk) -> None:  # W2

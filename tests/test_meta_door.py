@@ -9,8 +9,10 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from sqlalchemy import text
 
+from channels.webhook import Hold, Turned
 from config.settings import Settings
 from tests.desk import Desk
 from tests.fakes.meta import SECRET, VERIFY, message, sign, webhook
@@ -144,6 +146,16 @@ async def test_three_megabytes_are_accepted(phone_desk: Desk) -> None:
     assert await tell(phone_desk, body) == 200
     rows = await phone_desk.rows("SELECT count(*) AS items, count(DISTINCT lane) AS lanes FROM inbox")
     assert [(row.items, row.lanes) for row in rows] == [(201, 2)]
+
+
+def test_many_large_bodies_at_once_are_put_off() -> None:
+    hold = Hold(10)
+    with hold.counting(6):
+        with pytest.raises(Turned) as turned, hold.counting(5):
+            pass
+        assert turned.value.status == 503
+    with hold.counting(10):
+        pass
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(settings: Settings, phone_reader: Reader) -> None:  # B75

@@ -168,12 +168,34 @@ class TestStructure:
         found = read(MIXED + part(b"words", b"Content-Type: text/plain; name=a.txt") + b"--b--")
         assert (found.text, names(found)) == ("words", ["a.txt"])
 
+    def test_other_text_is_read_where_there_is_no_plain_one(self):
+        assert read(MIXED + part(b"# words", b"Content-Type: text/markdown") + b"--b--").text == "# words"
+        assert read(MIXED + part(b"<bold>words</bold>", b"Content-Type: text/enriched") + b"--b--").text == "words"
+        assert read(MIXED + part(b"BEGIN:VCARD", b"Content-Type: text/vcard") + b"--b--").text == ""
+
     def test_images_of_the_html_are_inline_and_keep_their_id(self):
         raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n"
         raw += part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
         raw += part(b"GIF", b"Content-Type: image/gif", b"Content-ID: <1@x>") + b"--b--"
         (image,) = read(raw).attachments
         assert (image.inline, image.content_id, image.content) == (True, "1@x", b"GIF")
+
+    @pytest.mark.parametrize("given", [b"image/", b"image/\xe9", b"a/b/c", b"<b>/x", b"a/" + b"b" * 300])
+    def test_a_file_of_no_proper_type_is_unknown_bytes(self, given):
+        found = read(MIXED + part(b"Hi") + part(b"x", b"Content-Type: " + given + b"; name=a.bin") + b"--b--")
+        assert [file.content_type for file in found.attachments if file.filename] == ["application/octet-stream"]
+
+    def test_what_the_html_shows_is_inline_wherever_it_stands_and_what_it_does_not_is_a_file(self):
+        raw = MIXED + part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=shown.gif", b"Content-ID: <1@x>")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=other.gif", b"Content-ID: <2@x>") + b"--b--"
+        assert [(file.filename, file.inline) for file in read(raw).attachments] == [
+            ("shown.gif", True),
+            ("other.gif", False),
+        ]
+        raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n" + part(b"<p>hi", b"Content-Type: text/html")
+        raw += part(b"%PDF", b"Content-Type: application/pdf; name=a.pdf", b"Content-ID: <3@x>") + b"--b--"
+        assert [file.inline for file in read(raw).attachments] == [False]
 
     def test_an_invitation_in_an_alternative_is_a_file(self):
         raw = HEAD + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + part(b"Lunch?")
@@ -240,6 +262,11 @@ class TestStructure:
     def test_prologue_and_epilogue_are_ignored_and_delimiters_may_end_in_spaces(self):
         found = read(MIXED + b"prologue\r\n--b \t\r\n\r\nHello\r\n--b--  \r\nepilogue\r\n--x")
         assert (found.text, found.remarks) == ("Hello", ())
+
+    def test_a_part_that_begins_with_a_blank_has_no_headers(self):
+        assert (
+            read(MIXED + b"--b\r\n  first: a\r\nsecond: b\r\n\r\nend\r\n--b--").text == "  first: a\nsecond: b\n\nend"
+        )
 
     def test_a_delimiter_that_is_the_beginning_of_another_is_told_apart(self):
         raw = MIXED + part(b"--b1\r\n\r\none\r\n--b1--", b"Content-Type: multipart/mixed; boundary=b1") + part(b"two")

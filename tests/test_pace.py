@@ -36,7 +36,7 @@ async def test_waiting_for_one_rate_spends_nothing_of_another() -> None:
 async def test_several_workers_share_one_count(engines: Engines) -> None:
     workers = [Pace(engines.redis_url) for _worker in range(3)]
     rate = Rate(f"test-{secrets.token_hex(4)}", 1, 5)
-    waits = await asyncio.gather(*(workers[turn % 3].wait((rate,)) for turn in range(12)))
+    waits = await asyncio.gather(*(workers[turn % 3].wait((rate,)) for turn in range(60)))
     assert sum(wait == 0 for wait in waits) == 5
     assert 0.5 < min(wait for wait in waits if wait) <= 1
     for worker in workers:

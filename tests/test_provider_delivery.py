@@ -6,6 +6,7 @@ Both providers' stand-ins are as strict as the originals: whatever they would no
 from __future__ import annotations
 
 import base64
+import string
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,10 +14,11 @@ import msgspec
 import pytest
 from sqlalchemy import text as sql
 
-from models.envelope import Address, AttachedFile, Choice, OutboundMessage, Template
+from models.envelope import Address, AttachedFile, Choice, InboundMessage, OutboundMessage, Template
 from tests.desk import Desk
 from tests.fakes import meta, twilio
 from tests.provider_desk import call, hear, tell, text
+from workers.receipt import compose
 
 pytest_plugins = ("tests.provider_fixtures",)
 WHATSAPP = f"+{meta.CUSTOMER}"
@@ -81,7 +83,9 @@ async def answered(phone_desk: Desk, graph: meta.Meta) -> Desk:
 async def test_the_acknowledgement_arrives_in_the_customers_language(answered: Desk, graph: meta.Meta) -> None:
     [sent] = graph.taken
     assert (sent["to"], sent["type"]) == (meta.CUSTOMER, "text")
-    assert "Il porte le numéro de suivi 1." in sent["text"]["body"]
+    assert sent["text"]["body"].startswith(
+        "Votre message est arrivé : numéro de suivi 1. Nous pensons répondre sous 24 "
+    )
     assert sent["biz_opaque_callback_data"].endswith("@localhost")
     assert graph.wrong == []
 
@@ -91,13 +95,26 @@ async def test_the_acknowledgement_of_an_sms_arrives(phone_desk: Desk, carrier: 
     await phone_desk.dispatch()
     [sent] = carrier.taken
     assert (sent["From"], sent["To"]) == (twilio.NUMBER, twilio.CUSTOMER)
-    assert "Its tracking number is 1." in sent["Body"]
+    assert sent["Body"].startswith("Your message has arrived: tracking number 1.")
+    assert len(sent["Body"]) <= 160, "one segment"
     callback = urlsplit(sent["StatusCallback"])
     assert callback.path == "/webhooks/twilio/status"
     [name] = parse_qs(callback.query)["message"]
     [row] = await phone_desk.rows("SELECT external_id FROM message WHERE direction = 'out'")
     assert base64.urlsafe_b64decode(name + "==").decode() == row.external_id
     assert carrier.wrong == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("priority", ["urgent", "low"])
+def test_an_acknowledgement_fits_into_one_sms(language: str, priority: str) -> None:
+    said = InboundMessage(sender=Address(twilio.CUSTOMER), text="?", conversation="c")
+    sent = compose(
+        said, ticket_number=123_456, account="", channel="", language=language, message_id="x", priority=priority
+    )
+    gsm = frozenset(string.ascii_letters + string.digits + " @£$¥èéùìòÇØøÅåÆæßÉ!\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà")
+    assert set(sent.text) <= gsm, "letters outside GSM 03.38 cost another SMS"
+    assert len(sent.text) <= 160
 
 
 async def test_there_is_one_acknowledgement_of_a_conversation_in_a_day(answered: Desk, graph: meta.Meta) -> None:  # A21
@@ -201,6 +218,37 @@ async def test_choices_files_and_long_texts_are_sent_as_whatsapp_wants_them(answ
         "failed",
         "a.png has 6291456 bytes; this channel takes at most 5242880",
     )
+
+
+async def test_twilio_fetches_files_from_an_address_that_nobody_can_guess(
+    phone_desk: Desk, carrier: twilio.Twilio
+) -> None:
+    carrier.public = ("https://desk.example.org", phone_desk.url)
+    photos = tuple(AttachedFile(filename=f"{n}.png", content_type="image/png", content=b"png %d" % n) for n in range(2))
+    await text(phone_desk)
+    await reply(phone_desk, attachments=photos)
+    assert carrier.taken[-1]["files"] == [(200, "image/png", b"png 0"), (200, "image/png", b"png 1")]
+    assert carrier.taken[-1]["Body"] == "Votre colis arrive demain."
+    url = carrier.taken[-1]["MediaUrl"].replace(*carrier.public)
+    parts = url.rsplit("/", 4)
+    for place, wrong in ((1, "0" * 64), (2, "9999999999"), (3, "dGV4dC9odG1s"), (4, "a" * 16)):
+        forged = [*parts[:place], wrong, *parts[place + 1 :]]
+        async with phone_desk.http.get("/".join(forged)) as answer:
+            assert answer.status == 404, wrong
+    assert carrier.wrong == []
+
+
+async def test_whatsapp_by_twilio_takes_one_file_in_a_message(phone_desk: Desk, carrier: twilio.Twilio) -> None:
+    carrier.public = ("https://desk.example.org", phone_desk.url)
+    photo = AttachedFile(filename="a.png", content_type="image/png", content=b"png")
+    await text(phone_desk, **twilio.whatsapp())
+    await reply(phone_desk, attachments=(photo, photo))
+    assert [(len(sent["files"]), sent.get("Body", "")[:5]) for sent in carrier.taken[1:]] == [
+        (1, ""),
+        (1, ""),
+        (0, "Votre"),
+    ]
+    assert carrier.wrong == []
 
 
 async def test_a_user_without_a_number_can_be_answered(phone_desk: Desk, graph: meta.Meta) -> None:

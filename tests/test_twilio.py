@@ -25,7 +25,7 @@ async def test_an_sms_becomes_a_ticket_and_a_second_one_joins_it(phone_desk: Des
 
 
 MMS = {"NumMedia": "1", "MediaUrl0": "https://api.twilio.com/media"}
-UNANSWERABLE = "{} est un numéro court ou un nom : on ne peut pas lui répondre."
+UNANSWERABLE = "{} est un numéro court ou un nom\N{NO-BREAK SPACE}: on ne peut pas lui répondre."
 SHOWN: list[tuple[dict[str, str], str, list[str]]] = [
     # fields, text in the ticket, remarks
     (whatsapp(Body="Bonjour"), "Bonjour", []),
@@ -47,11 +47,19 @@ SHOWN: list[tuple[dict[str, str], str, list[str]]] = [
     ),
     (whatsapp(Body="", ButtonText="Oui", ButtonPayload="yes"), "Oui", []),
     (whatsapp(Body="", ListTitle="Livraison", ListId="1"), "Livraison", []),
-    (whatsapp(Body="", MessageType="order"), "[message de type « order », non pris en charge]", []),
+    (
+        whatsapp(Body="", MessageType="order"),
+        "[message de type «\N{NO-BREAK SPACE}order\N{NO-BREAK SPACE}», non pris en charge]",
+        [],
+    ),
     (whatsapp(Body="Tiens", Forwarded="true"), "Tiens", ["Message transféré."]),
-    (whatsapp(Body="Prix ?", ReferralHeadline="Soldes"), "Prix ?", ["Venu par une publicité : Soldes."]),
+    (
+        whatsapp(Body="Prix ?", ReferralHeadline="Soldes"),
+        "Prix ?",
+        ["Venu par une publicité\N{NO-BREAK SPACE}: Soldes."],
+    ),
     ({"Body": ""}, "[message vide]", []),
-    ({"Body": "AIDE"}, "AIDE", ["L'expéditeur demande de l'aide (mot-clé)."]),
+    ({"Body": "AIDE"}, "AIDE", ["L’expéditeur demande de l’aide (mot-clé)."]),
     (
         {"Body": "Code 1234", "From": "38080"},
         "Code 1234",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from channels import Channel
@@ -36,6 +37,8 @@ class Acknowledgement:
     outbox_id: int = 0
     message_id: int = 0
     outbound: OutboundMessage | None = None
+    link: dict[str, Any] | None = None
+    """The row of the link to the ticket's page that its text names, if any."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ cut off in the air → replies go out again with the same Message-ID; acknowledg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels import Channel, Refused, Unavailable
-from config import logs
+from config import logs, secret
 from config.database import Database
 from config.faults import crash_point
+from config.hints import Hint, silence
 from config.settings import Settings
-from models import ledger
+from models import ledger, page_link
 from models.answer import files
-from models.conversation import Standing, standings
+from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
 from models.keys import message_key
 from models.ledger import Claim
@@ -72,8 +73,15 @@ class Deliver:
     """Drains the outbox of one process."""
 
     def __init__(
-        self, database: Database, channels: Mapping[str, Channel], settings: Settings, pace: Pace | None = None
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        pace: Pace | None = None,
+        tell: Callable[[Iterable[Hint]], None] = silence,
     ) -> None:
+        """`tell` sends hints."""
+        self._secret, self._tell = secret.key(settings), tell
         self.database = database
         self.pace = pace or Pace()
         self.channels = channels
@@ -203,7 +211,7 @@ class Deliver:
     async def _wait(self, row: Any) -> float:
         """Seconds until the provider lets it go. Less than a moment is waited for here and now."""
         channel = self.channels.get(row.channel)
-        rates = channel.rates(msgspec.convert(row.payload, OutboundMessage)) if channel else ()
+        rates = channel.rates(row.payload["account"], row.payload["to"]["address"]) if channel else ()
         while wait := await self.pace.wait(rates):
             if wait > MOMENT:
                 return wait
@@ -218,6 +226,8 @@ class Deliver:
         if row.kind == "reply" and row.message_id is not None:
             async with self.database.engine.connect() as connection:
                 outbound = msgspec.structs.replace(outbound, attachments=await files(connection, row.message_id))
+        words = page_link.fill(self._secret, outbound.text)
+        outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)
         crash_point("X13")
         return receipt
@@ -226,6 +236,7 @@ class Deliver:
         quoted = (row.ticket_id, receipt.quoted_as) if row.ticket_id and receipt.quoted_as else None
         await self._record(Sent(claim, row.message_id, receipt, quoted))
         crash_point("X14")
+        self._tell([Hint(row.lane), Hint(f"ticket:{row.ticket_id}")])
         self.delivered += 1
         log.info("message_delivered", kind=row.kind, channel=row.channel)
 

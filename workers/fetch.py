@@ -28,7 +28,8 @@ from models.ledger import Claim
 MINUTE, HOUR = 60.0, 3600.0
 SCHEDULE = (2.0, 10.0, 30.0, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR)
 """Waits between attempts: about a day in all. Providers keep files for days."""
-BATCH = 8
+BATCH = 4
+"""Files at once, each whole in memory."""
 LEASE = 90.0
 """Longer than the longest fetch, so that a slow file is not fetched twice."""
 

@@ -56,6 +56,8 @@ class KnownIdentity:
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
+    person: KnownIdentity | None = None
+    """Of a new one: another address of the same person, whose contact it shares."""
     new: bool = True
     changed: bool = False
     consent_changed: bool = False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from channels import Rate
@@ -35,9 +35,14 @@ class Pace:
         self._next: dict[str, float] = {}
         self._redis: Redis | None = None
         if redis_url:
-            self._redis = Redis.from_url(
-                redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, max_connections=4
+            pool = BlockingConnectionPool.from_url(
+                redis_url,
+                max_connections=4,
+                timeout=REDIS_SECONDS,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
             )
+            self._redis = Redis.from_pool(pool)
             self._script = self._redis.register_script(_GCRA)
 
     async def wait(self, rates: Sequence[Rate]) -> float:

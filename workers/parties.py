@@ -58,3 +58,19 @@ def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdent
         if address[1]:
             known.identities[address] = identity
     return identity
+
+
+def acquaint(draft: Draft, known: Known) -> None:
+    """Let all addresses that the provider says are one person's share a contact; those that have one keep it."""
+    addresses = [sender_of(draft), *others_of(draft)]
+    person = next((known.identities[address] for address in addresses if address in known.identities), None)
+    for address in addresses:
+        identity = identity_of(address, known, name=draft.message.sender.name)
+        person = person or identity
+        if identity.new and identity is not person and person.person is None:
+            identity.person = person
+
+
+def others_of(draft: Draft) -> list[Address]:
+    """Further addresses of the same person."""
+    return [(answers_from(draft)[0], address) for address in draft.message.also]

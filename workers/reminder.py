@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import logs
 from config.database import Database
-from models import conversation
+from models import answer_window
 
 LOOK_SECONDS = 60.0
 
@@ -24,7 +24,7 @@ async def remind(database: Database, minutes: float, *, every: float = LOOK_SECO
     while minutes:
         try:
             async with database.engine.begin() as connection:
-                closing = await conversation.remind(connection, minutes=minutes)
+                closing = await answer_window.remind(connection, minutes=minutes)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("drain_failed", queue="reminder", error=type(error).__name__)
         else:

@@ -17,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
 from config.seals import own_message_id, reply_token
+from models import page_link
 from models.keys import message_key
 from workers import acknowledge, burst, receipt, write
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
 from workers.dedupe import fingerprint
 from workers.known import Known, KnownIdentity, KnownTicket, Wanted, load, mark_key, matter_key
-from workers.parties import acknowledged_address, answers_from, identity_of, sender_of, writer_of
+from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
 from workers.thread import Threaded, claimed_tickets, sought_keys, thread
 from workers.triage import triage
@@ -69,7 +70,10 @@ def drafts_of(item: Item, office: Office) -> list[Draft]:
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     """Everything that the messages may match on: what to lock and load."""
     addresses = {
-        address for draft in drafts for address in (sender_of(draft), acknowledged_address(draft)) if address[1]
+        address
+        for draft in drafts
+        for address in (sender_of(draft), acknowledged_address(draft), *others_of(draft))
+        if address[1]
     }
     return Wanted(
         addresses=addresses,
@@ -102,6 +106,8 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         draft.proof = "proved"
     if draft.message.proof_reason:
         draft.reasons["sender"] = draft.message.proof_reason
+    if draft.message.also:
+        acquaint(draft, known)
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return
@@ -291,6 +297,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
     domain = office.settings.mail.domain or account.partition("@")[2] or "localhost"
     message_id = own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain)
     token = reply_token(office.secret, ticket.id, draft.writer.label)
+    place = page_place(decided, ticket, token, known, office)
     decided.outbound = receipt.compose(
         draft.message,
         ticket_number=ticket.id,
@@ -303,11 +310,30 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         priority=str(ticket.columns.get("priority", "normal")),
         commitment=ticket.columns.get("commitment_hours"),
         answer_hours=office.rules.answer_hours,
+        link=place,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True
     ticket.added_messages += 1
     known.register(message_key(message_id), ticket, own=True)
+
+
+def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:
+    """Make a link to the ticket's page; '' where customers cannot reach us, or have the whole conversation at hand."""
+    channel = office.channels[decided.identity.address[0]]
+    if not office.settings.public_url or channel.elsewhere() is not None:
+        return ""
+    nonce = secrets.token_hex(16)
+    decided.link = page_link.row(
+        office.secret,
+        nonce,
+        ticket_id=ticket.id,
+        address=decided.identity.address,
+        reply_token=token,
+        now=known.now,
+        days=office.settings.portal.link_days,
+    )
+    return page_link.place(office.settings.base_url, nonce)
 
 
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from config.database import copy
-from models import conversation
-from models.conversation import Heard
+from models import answer_window
+from models.answer_window import Heard
 from models.ledger import MediaItem
 from models.ticket import Attachment
 from workers.batch import Draft
@@ -29,7 +29,7 @@ from workers.known import JUDGED, Known, draw
 
 async def put(connection: AsyncConnection, drafts: Sequence[Draft], known: Known) -> None:
     """Write it all. `drafts` are those that became rows."""
-    await conversation.heard(connection, [heard for draft in drafts if (heard := _heard(draft))])
+    await answer_window.heard(connection, [heard for draft in drafts if (heard := _heard(draft))])
     quiet = {d.ticket.id: d.quiet_seconds for d in drafts if d.outcome == "appended" and d.quiet_seconds and d.ticket}
     if quiet:
         keys = [f"acknowledgement:{number}" for number in quiet]

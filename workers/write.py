@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
+from models.page_link import PageLink
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
@@ -44,6 +45,9 @@ async def number(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
     ticket_ids, message_ids, contact_ids, identity_ids, outbox_ids = await draw(connection, counts)
     for identity, contact_id, identity_id in zip(fresh, contact_ids, identity_ids, strict=True):
         identity.contact_id, identity.id = contact_id, identity_id
+    for identity in fresh:
+        if identity.person is not None:
+            identity.contact_id = identity.person.contact_id
     for ticket, ticket_id in zip(tickets, ticket_ids, strict=True):
         ticket.id = ticket_id
         assert ticket.identity is not None  # noqa: S101 - a new ticket has its opener
@@ -61,7 +65,7 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     """Write all that the drafts decided, and complete their items."""
     kept = [draft for draft in drafts if draft.kept]
     tickets = list({id(d.ticket): d.ticket for d in kept if d.ticket is not None}.values())
-    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers])
+    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers if not identity.person])
     await copy(connection, _table(Identity), [_identity(i) for i in known.newcomers if i.address[1]])
     await copy(connection, _table(Ticket), [_ticket(ticket, known) for ticket in tickets if ticket.new])
     await copy(connection, _table(Message), list(_messages(kept, known)))
@@ -69,6 +73,10 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
+    links = [
+        d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
+    ]
+    await copy(connection, _table(PageLink), links)
     await _update(connection, tickets, known)
     await reports.apply(connection, drafts, known)
     await _complete(connection, items, drafts)

@@ -48,7 +48,7 @@ def named_automatic(mail: Mail) -> bool:
     if _titles(AWAY).match(subject):
         return says_away(mail) and is_notice(mail)
     if any_of(CHALLENGED).match(subject):
-        return any_of(CHALLENGE).search(beginning(mail)) is not None
+        return "?" not in mail.text[:_TEXT] and any_of(CHALLENGE).search(beginning(mail)) is not None
     return _calls_itself_automatic(mail) and any_of(CONFIRMS).search(subject) is not None
 
 

@@ -11,6 +11,7 @@ from typing import Final
 SELF_NAMED: Final = """
     auto(matic|mated|matically)? ?-?(generated )?(reply|response|responder|respond|answer|acknowledge?ment)
     auto-?(reply|response|responder|answer|antwort)
+    automat(ic|ed) (reply|response|answer) to (you|your (e-?mail|message|inquiry|request)).*
     auto(?=:)
     away from my (e-?)?mail
     (out[- ]of[- ](the[- ])?office|ooo) ?(auto|automatic)?[- ]?(reply|response|message|notification|notice|auto-?reply)
@@ -50,8 +51,11 @@ SELF_NAMED: Final = """
 """Subjects by which a mail names itself an automatic answer."""
 
 AWAY: Final = """
-    out[- ]of[- ](the[- ])?office
+    (out[- ]of[- ](the[- ])?office|ooo)
     (away|absent) from (the )?(office|my desk)
+    .{1,60} (is|will be) (out of|away from) (the )?office.*
+    .{1,60} est (absente?|absent[(]e[)]|en conges?)( du bureau)?[.]?$
+    .{1,60} ist (ausser haus|abwesend|nicht im (buro|haus))[.]?$
     (on )?(vacation|annual leave|holidays?|leave|parental leave|maternity leave|sick leave)
     (holiday closure|(office|shop|we are) closed|closed for (the )?holidays?)
     (currently |temporarily )?(away|unavailable)
@@ -69,7 +73,7 @@ AWAY: Final = """
     (poza biurem|nieobecnosc|nieobecn[ya]|urlop|na urlopie)
     (franvarande|franvaro|ej pa kontoret|inte pa kontoret|pa semester|semester)
     (ikke til stede|fravaer|ikke pa kontoret|pa ferie|ferie|bortreist|ute av kontoret)
-    (poissa|poissaolo|en ole paikalla|lomalla|loma)
+    (poissa( toimistolta)?|poissaolo|en ole paikalla|lomalla|loma)
     (mimo kancelar|nepritomnost|dovolena|mimo kancelariu|hazon kivul|irodan kivul|szabadsag|nem vagyok)
     (нет на месте|нет на работе|вне офиса|отсутству|в отпуске|отпуск|не в офисе|відсутн|у відпустці)
     (不在|休暇|外出|休み|不在办公室|外出|休假)
@@ -80,7 +84,8 @@ AWAY: Final = """
 AWAY_TEXT: Final = """
     (i am|i'm|i will be|i'll be|i shall be) …(out of|away|absent|travel|unavailable)
     (i am|i'm|i will be|i'll be|i shall be) …on …(vacation|leave|holiday)
-    (i am|i'm|we are) (currently )?(out|not in|closed)
+    (i am|i'm|we are) (currently )?(out|not in|closed|ooo)
+    (notre|nos) …ferm|(unser|wir haben) …geschlossen
     (currently|temporarily) (out|away|on leave|unavailable|closed)
     out of (the )?office …(until|from|with|and|till|through|on|for)
     (limited|no|intermittent) access to (my )?e-?mail
@@ -119,7 +124,7 @@ NOTICE: Final = """
     (urgent|emergency|immediate)
     (limited|no|intermittent) access
     (contact|write to|call|reach|email) …(my colleague|[a-z0-9.-]+@)
-    (jusqu|de retour|retour (le|lundi|prevu)|a mon retour|urgence|urgent|prendrai connaissance|pas acces)
+    (jusqu|de retour|retour (le|lundi|prevu)|a (mon|notre) retour|urgence|urgent|prendrai connaissance|pas acces)
     (bis|ab dem|ab \\d|wieder|zuruck|dringend|vertretung|nicht weitergeleitet|vielen dank fur)
     (hasta|regres|vuelta|urgente|urgencia|gracias por su)
     (fino a|rientr|ritorno|urgenz|urgent|grazie per)
@@ -136,14 +141,18 @@ NOTICE: Final = """
 
 REQUEST: Final = """
     (can|could|would|will) you
-    please (deliver|send|cancel|change|update|confirm|postpone|hold|do not|don't|let me|refund|ship|check|advise)
+    please (?!note|contact|call (my|our|the)|e-?mail|write|direct|reach|refer|allow|exp|be|do not reply|feel|see)[a-z]
     my (order|parcel|package|delivery|booking|subscription|account|lamp|bill)
     (pouvez|pourriez|voulez|avez|auriez)[- ]vous
+    veuillez (?!contacter|vous adresser|noter|ecrire|joindre|patienter|adresser)[a-z]
     merci de (?!contacter|vous adresser|joindre|prendre contact|ecrire|renvoyer|noter|bien vouloir (contacter|noter))
     (je (voudrais|souhaite|souhaiterais|desire)|ma commande|mon colis|ma facture)
     bitte …(liefer|schick|ander|stornier|verschieb|umbuch|abgeb|senden sie mir)
     (konnen|konnten|wurden) sie
     (meine (bestellung|lieferung|rechnung|buchung)|mein paket|mochten? )
+    por favor(?!,? (contact|escrib|dirij|dirig|llam|pongase|ponte|envie))
+    (per favore|per cortesia)(?!,? (contatt|scriv|rivolg))
+    s'il vous plait(?!,? (contact|adress))
     (pueden|podrian?|mi pedido|mi paquete|quisiera)
     (potete|potreste|il mio ordine|vorrei)
     (podem|poderiam?|meu pedido|minha encomenda|gostaria)
@@ -171,7 +180,8 @@ CONFIRMS: Final = """
 AUTOMATIC_TEXT: Final = """
     this is an? (automatic|automated|automatically generated|auto-?generated) (reply|response|answer|acknowledge?ment)
     this is an auto-?(reply|response|responder|acknowledge?ment)
-    this (message|e-?mail|reply|response) (is|was|has been) (sent |generated |created )?automatic(ally)?
+    this (message|e-?mail|reply|response) (is|was|has been) (sent|generated|created|produced) automatically
+    this (message|e-?mail|reply|response) (is|was|has been) automat(ic\\b|ed|ically (sent|generated|created|produced))
     ceci est une? (reponse|message|accuse de reception) automatique
     (ce|cette) (message|mail|courriel|reponse|e-mail) (a ete|est) (genere|envoye|generee|envoyee)e? automatiquement
     dies ist eine (automatische|automatisch (generierte|erstellte|erzeugte|versendete)) (antwort|nachricht|e-?mail)
@@ -196,7 +206,7 @@ CHALLENGED: Final = """
 
 CHALLENGE: Final = """
     (spam|junk|unsolicited|bulk|approved senders?|guest list) …(click|reply|confirm|verif|link|filter)
-    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|deliver|inbox|human)
-    (verif|confirm) …(you are (not|a)|that you|your address)
+    (click|reply|confirm|verif|link) …(spam|junk|unsolicited|human|robot)
+    (automated|automatic) (message|system|filter) …(click|link|confirm|verif)
 """
 """What they ask."""

@@ -18,6 +18,10 @@ _PARAM = re.compile(r"<param>[^<]*</param>", re.IGNORECASE)
 _BREAKS = re.compile(r"\n+")
 _WORD = re.compile(r"\w+")
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
+_FOR_PROGRAMS = frozenset(
+    ["text/calendar", "text/css", "text/csv", "text/directory", "text/rfc822-headers", "text/vcard", "text/x-vcard"]
+)
+"""Text that is written for programs, not for people."""
 _MAX_COMPARED = 20_000
 """Characters by which two texts are compared."""
 _SAME = 0.85
@@ -172,6 +176,9 @@ class Body:
         """Where nothing is meant to be the body: the first text among the files, unless it was attached on purpose."""
         for entity in self.files:
             if entity.content_type in _BODY_TYPES and (entity is root or entity.disposition != "attachment"):
+                return [self._piece(entity)]
+        for entity in self.files:
+            if entity in self._texts and not entity.disposition and entity.content_type not in _FOR_PROGRAMS:
                 return [self._piece(entity)]
         return []
 

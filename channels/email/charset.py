@@ -11,6 +11,7 @@ import codecs
 import io
 import re
 from functools import lru_cache
+from itertools import islice
 
 _ALIASES = {
     "ansi-x3.110-1983": "cp1252",
@@ -136,6 +137,8 @@ _SMALL_LETTERS = tuple(
 _ASCII = bytes(range(0x80))
 _HIGH_BIT = bytes(byte | 0x80 for byte in range(256))
 _SAMPLE = 4096
+_MAX_SHIFTS = 200_000
+"""Stretches of ISO-2022-JP that are told apart where its codec gives up."""
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BEGIN_MARK = (b"\xef", b"\xff", b"\xfe")
 _WESTERN = frozenset({"cp1252", "us-ascii"})
@@ -276,18 +279,24 @@ def _strict(data: bytes, name: str) -> bool:
 
 def _iso_2022_jp(data: bytes) -> str:
     """ISO-2022-JP as mailers really write it: with NEC's special characters and half-width katakana (CP50221)."""
-    pieces = _ISO_2022_JP_SHIFT.split(data)
-    text = [decode(pieces[0], "cp932")]
-    for shift, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        if shift in (b"$@", b"$B"):
-            text.append(piece.translate(_HIGH_BIT, b"\r\n").decode("euc_jis_2004", "replace"))
-        elif shift == b"$(D":
-            text.append((b"\x1b$(D" + piece).decode("iso2022_jp_ext", "replace"))
-        elif shift == b"(I":
-            text.append(piece.translate(_HIGH_BIT).decode("cp932", "replace"))
-        else:
-            text.append(decode(piece, "cp932"))
-    return "".join(text)
+    text = io.StringIO()
+    shift, position = b"", 0
+    for found in islice(_ISO_2022_JP_SHIFT.finditer(data), _MAX_SHIFTS):
+        text.write(_shifted(data[position : found.start()], shift))
+        shift, position = found[1], found.end()
+    text.write(_shifted(data[position:], shift))
+    return text.getvalue()
+
+
+def _shifted(piece: bytes, shift: bytes) -> str:
+    """A stretch of ISO-2022-JP as the escape sequence before it says."""
+    if shift in (b"$@", b"$B"):
+        return piece.translate(_HIGH_BIT, b"\r\n").decode("euc_jis_2004", "replace")
+    if shift == b"$(D":
+        return (b"\x1b$(D" + piece).decode("iso2022_jp_ext", "replace")
+    if shift == b"(I":
+        return piece.translate(_HIGH_BIT).decode("cp932", "replace")
+    return decode(piece, "cp932")
 
 
 def _guess(data: bytes) -> str:

@@ -105,7 +105,7 @@ def _plain(lines: str) -> list[tuple[str, str]] | None:
     pairs: list[tuple[str, str]] = []
     key = value = ""
     for line in lines.split("\n"):
-        if line[:1] in _BLANKS:
+        if key and line[:1] in _BLANKS:
             value += line
             continue
         if key:

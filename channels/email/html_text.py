@@ -17,8 +17,10 @@ MAX_QUOTES = 10
 """Quote marks before a line."""
 
 _TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
+_TAG = re.compile(r"<[a-zA-Z/!?]")
 _UNSEEN = re.compile(
-    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe)\b", re.IGNORECASE
+    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe|video|audio|canvas)\b",
+    re.IGNORECASE,
 )
 _NOT_SHOWN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all"
@@ -35,6 +37,8 @@ _ZERO_WIDTH = re.compile(
     "[\xad\u034f\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]|[\u200c\u200d](?=\\s|$)|(?:^|(?<=\\s))[\u200c\u200d]"
 )
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNWANTED = re.compile("[\0\xad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
+"""What the two above are about, at one glance."""
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
@@ -73,26 +77,32 @@ _LINES = frozenset(
 _PARAGRAPHS = frozenset(
     ["blockquote", "dir", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "menu", "ol", "p", "pre", "table", "ul"]
 )
+_SHAPING = _LINES | _PARAGRAPHS | {"br", "td", "th", "img"}
+"""Elements that are more than a style of the words in them."""
 _LISTS = frozenset({"ol", "ul", "menu", "dir"})
 _NEVER_NESTED = frozenset({"p", "li", "option"})
 
 
 def to_text(html: str) -> str:
     """`html` as plain text, lines ending in LF, without blank lines at its ends."""
+    if not _TAG.search(html):
+        html = f'<p style="white-space:pre-line">{html}'  # plain text under a wrong label: lines are all its shape
     writer = _Writer()
-    for token in _TOKEN.finditer(_visible(_without_zero_width(html[:MAX_HTML]))):
-        closing, name, attributes, declaration, text = token.groups()
+    tokens = _TOKEN.findall(_visible(_without_zero_width(html[:MAX_HTML])))
+    for closing, name, attributes, declaration, text in tokens:
         if name:
             writer.tag(name.lower(), attributes, closing=bool(closing))
             if text:
-                writer.words(_after_attributes(attributes, text))
+                writer.words(_after_attributes(attributes, text) if attributes else text)
         else:
             writer.words(text if declaration else f"<{text}")
     return writer.finished()
 
 
 def _without_zero_width(text: str) -> str:
-    return text if text.isascii() else _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
+    if text.isascii() or not _UNWANTED.search(text):
+        return text
+    return _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
 
 
 def _visible(html: str) -> str:
@@ -130,7 +140,7 @@ def _without_comments(html: str) -> str:
 def _after_attributes(attributes: str, text: str) -> str:
     """Text after a tag, without the rest of an attribute value that had a '>' in it."""
     for quote in ('"', "'"):
-        if attributes.count(quote) % 2 and f"={quote}" in attributes.replace(" ", ""):
+        if quote in attributes and attributes.count(quote) % 2 and f"={quote}" in attributes.replace(" ", ""):
             _, found, rest = text.partition(quote)
             return rest.partition(">")[2] if found else text
     return text
@@ -176,6 +186,16 @@ class _Writer:
         if self._hidden:
             self._within_hidden(name, closing=closing)
             return
+        if name in _SHAPING:
+            self._shape(name, attributes, closing=closing)
+        if name == self._lined:
+            self._lined_depth += -1 if closing or name in _NEVER_NESTED else 1
+            self._lined = self._lined if self._lined_depth else ""
+        if attributes and not closing and name not in _VOID:
+            self._styled(name, attributes)
+
+    def _shape(self, name: str, attributes: str, *, closing: bool) -> None:
+        """Begin or end what the element is: a line, a paragraph, a cell, a picture of a letter."""
         if name in _LINES:
             self._flush()
             if name == "li" and not closing:
@@ -184,21 +204,16 @@ class _Writer:
             self._paragraph(name, attributes, closing=closing)
         elif name == "br":
             self._break()
-        elif name in ("td", "th"):
+        elif name != "img":
             self._inline.append(" ")
-        elif name == "img" and not attributes.isascii():
+        elif not attributes.isascii():
             self._inline.extend(_EMOJI.findall(attributes + " "))
-        if name == self._lined:
-            self._lined_depth += -1 if closing else 1
-            self._lined = self._lined if self._lined_depth else ""
-        elif "white-space" in attributes and not (self._lined or closing) and _KEEPS_LINES.search(attributes):
+
+    def _styled(self, name: str, attributes: str) -> None:
+        """Heed what the attributes of a start tag say about its element."""
+        if "white-space" in attributes and not self._lined and _KEEPS_LINES.search(attributes):
             self._lined, self._lined_depth = name, 1
-        if (
-            not closing
-            and ("none" in attributes or "hid" in attributes)
-            and name not in _VOID
-            and _NOT_SHOWN.search(attributes)
-        ):
+        if ("none" in attributes or "hid" in attributes) and _NOT_SHOWN.search(attributes):
             self._hidden, self._hidden_depth = name, 1
 
     def finished(self) -> str:

@@ -128,6 +128,7 @@ class _Content:
         for leaf in tree.root.leaves():
             self._decode(leaf)
         body = Body(tree.root, self._texts)
+        self.html = body.html
         for leaf in body.files:
             self._file(leaf)
         self.files += self._within
@@ -212,7 +213,7 @@ class _Content:
         content = self._bytes[leaf]
         packed = attachments.winmail(leaf, content)
         if packed is None:
-            self.files.append(attachments.of(leaf, content))
+            self.files.append(attachments.of(leaf, content, self.html))
             if attachments.is_winmail(leaf):
                 self.remarks.append("The file winmail.dat could not be unpacked.")
             return
@@ -221,7 +222,7 @@ class _Content:
             self._whole_text, self._whole_html = packed.text, packed.html
 
     def _set_body(self, body: Body, tree: Tree) -> None:
-        self.html, self.text, self.text_from_html = body.html, body.text, body.text_from_html
+        self.text, self.text_from_html = body.text, body.text_from_html
         if not self.text or self.text.isspace():
             self.html = self.html or self._whole_html
             self.text = charset.lines(self._whole_text) or (html_text.to_text(self.html) if self.html else "")

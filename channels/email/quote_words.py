@@ -10,7 +10,7 @@ from __future__ import annotations
 
 
 def _words(table: str) -> frozenset[str]:
-    return frozenset(word for line in table.strip().splitlines() for word in line.strip().split("|"))
+    return frozenset(word.casefold() for line in table.strip().splitlines() for word in line.strip().split("|"))
 
 
 WROTE = _words(
@@ -128,6 +128,19 @@ LABELS: dict[str, str] = {
     for word in _words(table)
 }
 """Header labels of a quoted mail and what they stand for."""
+
+FORM_LABELS = _words(
+    """
+    message|your message|body|message body|comment|comments|question|text|description|phone|phone number|telephone
+    mobile|name|first name|last name|company|order|order number|ip address
+    votre message|texte|commentaire|commentaires|demande|téléphone|tél|nom|prénom|société|commande
+    nachricht|ihre nachricht|anliegen|kommentar|frage|telefon|firma|bestellnummer|vorname|nachname
+    mensaje|comentario|consulta|teléfono|nombre|empresa|pedido|messaggio|commento|richiesta|telefono|nome|azienda
+    mensagem|telefone|bericht|vraag|telefoonnummer|naam|bedrijf|wiadomość|treść|imię|meddelande|besked|viesti
+    сообщение|текст|телефон|имя|メッセージ|お名前|内容|电话|留言|姓名
+    """
+)
+"""What stands beside 'From:' in the mail of a contact form, and not in the header of a mail."""
 
 ORIGINAL = _words(
     """

@@ -11,6 +11,7 @@ Losing a customer's words is worse than keeping a signature. A line goes when it
 - a last paragraph about confidentiality, or about not printing the mail
 - a last line '-Ann'
 - below 'Kind regards,' and a name: a card of several short lines with an address, number or link in it
+- below a name that opens the last paragraph: the same, with a mail address or a site in it
 """
 
 from __future__ import annotations
@@ -28,12 +29,17 @@ from channels.email.signature_words import (
     GET_APP_LAST,
     LEGAL,
     MY,
+    NOTICES,
+    PARTICLES,
     PROGRAM_LINES,
+    REFERRING,
+    SAID,
     SENT_FROM,
     SENT_FROM_LAST,
     VALEDICTIONS,
 )
 
+_LONG_PARAGRAPH = 150
 _TAIL = 40
 """Lines at the end that are looked at."""
 
@@ -47,6 +53,8 @@ _CONTACT = re.compile(
 _LINK = re.compile(r"\s*(?:[<(\[]?https?://\S*|[<(\[]mailto:\S*)")
 _ONLY_LINK = re.compile(r"[<(\[]https?://\S{1,400}$")
 _DASHED_NAME = re.compile(r"(?:--?|[—–]\s?)[^\W\d_][\w'’.]*(?:\s[^\W\d_][\w'’.]*){0,2}$")
+_ON_BEHALF = re.compile(r"(?:i\.\s?[av]\.|ppa\.|p\.?\s?o\.?|p\.?p\.?)\s", re.IGNORECASE)
+_SAID = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, SAID))})(?![\w.-])")
 _FOOTER = re.compile(
     r"mailing list|mailman|unsubscribe|subscribed to|liste de diffusion|désabonn|désinscri", re.IGNORECASE
 )
@@ -62,6 +70,8 @@ _TELLING_HEADS = frozenset(
     for end in ("", " ", ",", ".", "!", ":", ";")
 )
 """The first three letters of all of these: a glance at them spares most lines the closer looks."""
+_LONG_VALEDICTIONS = tuple(f"{words} " for words in sorted(VALEDICTIONS) if " " in words and len(words) >= 12)
+"""Those that people go on after: 'Mit freundlichen Grüßen aus Köln'."""
 _TELLING_LETTERS = frozenset(_RULE_LETTERS + "<[(w")
 
 
@@ -76,12 +86,15 @@ def find(lines: Sequence[str]) -> set[int]:
     gone = {index for index in telling if index >= last and is_program_line(lines[index])}
     if gone:
         gone |= {after for index, after in pairwise(written) if index in gone and _ONLY_LINK.match(lines[after])}
+        gone |= {above for above, index in pairwise(written) if index in gone and _RULE.match(lines[above])}
         written = [index for index in written if index not in gone]
-    for beginning in (_standard, _legal, _ruled, _carded):
-        start = beginning(lines, written, [index for index in telling if index not in gone])
+        telling = [index for index in telling if index not in gone]
+    for beginning in (_standard, _legal, _ruled, _carded, _named):
+        start = beginning(lines, written, telling)
         if start is not None:
             gone.update(index for index in written if index >= start)
             written = [index for index in written if index < start]
+            telling = [index for index in telling if index < start]
     if _ends_in_dashed_name(lines, written):
         gone.add(written[-1])
     return gone
@@ -96,6 +109,7 @@ def _is_telling(line: str) -> bool:
         or first in _TELLING_LETTERS
         or first >= "\u2e80"
         or not first.isalnum()
+        or "@" in line[:60]
         or (len(line) <= 60 and line.endswith(SENT_FROM_LAST))
     )
 
@@ -152,26 +166,36 @@ def _names_device(rest: str) -> bool:
 
 
 def _standard(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
-    """Where '-- ' stands, with what belongs to a card below it (RFC 3676 §4.3)."""
-    return next(
-        (index for index in telling if lines[index] == "-- " and sum(other > index for other in written) <= 20), None
-    )
+    """Where '-- ' stands above what may be a card (RFC 3676 §4.3), or an OpenPGP signature (RFC 9580 §7)."""
+    for index in telling:
+        line = lines[index]
+        if line[0] != "-":
+            continue
+        if line == "-- " and not (index and lines[index - 1].endswith(":")):
+            if sum(other > index for other in written) <= 20:
+                return index
+        elif line.startswith("-----BEGIN PGP SIGNATURE"):
+            return index
+    return None
 
 
 def _legal(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
     """Where a paragraph about confidentiality begins that programs of companies put at the end.
 
-    It stands by itself, or speaks like a lawyer: with two of their words.
+    It is long and stands by itself, or speaks like a lawyer: with two of their words.
     """
     for index in telling:
         if index == written[0] or _head(lines[index]) not in _LEGAL_WORDS:
             continue
+        if index == written[1] and lines[written[0]].endswith(","):
+            continue  # only a greeting stands above: then it is what was written
         if not lines[index][:48].lstrip(_DECORATION).casefold().startswith(DISCLAIMERS):
             continue
         paragraph = " ".join(lines[index : index + 5])[:600].casefold()
         above = lines[index - 1]
         ruled = _RULE.match(above) is not None
-        if len(paragraph) > 40 and _is_legal(paragraph, 2 if above and not ruled else 1):
+        alone = (not above or ruled) and (len(paragraph) > _LONG_PARAGRAPH or paragraph.startswith(NOTICES))
+        if _is_legal(paragraph, 1 if alone else 2):
             return index - ruled
     return None
 
@@ -201,9 +225,10 @@ def _is_plain_card(below: Sequence[str]) -> bool:
         return not below
     if any(_FOOTER.search(line[:200]) for line in below):
         return True
-    if len(below) <= 4 and _is_full_name(below[0]):
-        return not any(line.endswith("?") for line in below)
-    return len(below[0].split()) <= 6 and below[0][-1] not in ".?!:`" and not any(map(_is_sentence, below))
+    if not (_is_full_name(below[0]) or _is_valediction(below[0])):
+        return False
+    quotations = [line for line in below if len(below) <= 4 and line[0] in "\"“„«'*"]
+    return not any(_is_sentence(line) for line in below if line not in quotations)
 
 
 def _is_card(below: Sequence[str]) -> bool:
@@ -212,7 +237,7 @@ def _is_card(below: Sequence[str]) -> bool:
         return False
     if any(_FOOTER.search(line[:200]) for line in below) and len(below) <= 6:
         return True
-    return _is_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
+    return _is_full_name(below[0]) and any(map(_is_contact, below)) and not any(map(_is_sentence, below))
 
 
 def _carded(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]) -> int | None:
@@ -224,9 +249,35 @@ def _carded(lines: Sequence[str], written: Sequence[int], telling: Sequence[int]
         below = [other for other in written if other > index]
         card = [lines[other] for other in below[1:]]
         plausible = len(card) >= 2 and _is_name(lines[below[0]]) and any(map(_is_contact, card))
-        if plausible and not any(map(_is_sentence, card)):
+        if plausible and not any(map(_is_sentence, card)) and not _refers_below(lines[:index]):
             return below[1]
     return None
+
+
+def _named(lines: Sequence[str], written: Sequence[int], _telling: Sequence[int]) -> int | None:
+    """Where the card below a name begins that is a paragraph of its own; the name stays.
+
+    It takes two ways to reach somebody, one of them a mail address or a site: an address to deliver to has none.
+    """
+    start = written[-1] if written else 0
+    while start and lines[start - 1]:
+        start -= 1
+    card = [lines[index] for index in written if index >= start]
+    if not 3 <= len(card) <= 8:
+        return None
+    above = [index for index in written if index < start]
+    if not above or lines[above[-1]].endswith(":") or not _is_full_name(card[0]):
+        return None
+    online = any("@" in line or "www." in line or "http" in line for line in card)
+    if not online or sum(map(_is_contact, card)) < 2 or any(map(_is_sentence, card)):
+        return None
+    return None if _refers_below(lines[:start]) else start + 1
+
+
+def _refers_below(lines: Sequence[str]) -> bool:
+    """True if the text speaks of an address, a number or what stands below: a card may be the answer."""
+    text = "\n".join(line[:400] for line in lines[-_TAIL:]).casefold()
+    return any(word in text for word in REFERRING)
 
 
 def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
@@ -238,11 +289,14 @@ def _ends_in_dashed_name(lines: Sequence[str], written: Sequence[int]) -> bool:
 
 
 def _is_valediction(line: str) -> bool:
-    return len(line) < 60 and line[-1] not in "?)>" and line.strip(" \t\u00a0,.!;:*_-–—。").casefold() in VALEDICTIONS
+    if len(line) >= 60 or line[-1] in "?)>":
+        return False
+    bare = line.strip(" \t\u00a0,.!;:*_-–—。").casefold()
+    return bare in VALEDICTIONS or (bare.startswith(_LONG_VALEDICTIONS) and len(bare.split()) <= 6)
 
 
 def _is_name(line: str) -> bool:
-    bare = line.strip(" \t\u00a0*_|,")
+    bare = _ON_BEHALF.sub("", line.strip(" \t\u00a0*_|,"))
     return (
         0 < len(bare) <= 60
         and len(bare.split()) <= 6
@@ -253,9 +307,13 @@ def _is_name(line: str) -> bool:
 
 
 def _is_full_name(line: str) -> bool:
-    """True for two to four words, each with a capital."""
-    words = line.split(None, 4)
-    return 2 <= len(words) <= 4 and _is_name(line) and all(word[0].isupper() for word in words)
+    """True for up to four words, each with a capital or a particle: 'Marie de la Tour', 'NORD Ltd'."""
+    words = line.strip(_DECORATION + ",|.").split(None, 4)
+    return 1 <= len(words) <= 4 and _is_name(line) and all(_opens_name(word) for word in words)
+
+
+def _opens_name(word: str) -> bool:
+    return word[0].isupper() or not word[0].isalpha() or word[0] >= "\u0590" or word in PARTICLES
 
 
 def _is_contact(line: str) -> bool:
@@ -264,7 +322,7 @@ def _is_contact(line: str) -> bool:
 
 def _is_sentence(line: str) -> bool:
     """True if `line` reads like something said rather than like a line of a card."""
-    if line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s"):
+    if line.endswith("?") or line[:3].casefold() in ("ps ", "ps:", "p.s") or _SAID.search(line[:200].casefold()):
         return True
     words = len(line.split(None, 12))
     if words > 6 and line[-1] in ".!:":

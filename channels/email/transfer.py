@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,6 +12,9 @@ from channels.email import uuencode
 
 MAX_PIECES = 10_000
 """Padded pieces of base64 that are joined; what follows is decoded as one."""
+
+PIECE = 262_144
+"""Bytes that are worked on at a time where that takes many times as much memory."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_LINES = _BASE64 + b"=\r\n\t"
@@ -62,11 +66,20 @@ def quoted_printable(data: bytes) -> bytes:
     if b"=" not in data:
         return data
     if _SPACED.search(data):
-        data = _SOFT_BREAK.sub(b"=", data)
+        data = b"".join([_SOFT_BREAK.sub(b"=", piece) for piece in _in_pieces(data)])
     if b"=\r" in data and _BARE_CR.search(data):
         # binascii takes '=\r' for a soft break that lasts up to the next '\n'.
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return binascii.a2b_qp(data)
+
+
+def _in_pieces(data: bytes) -> Iterator[bytes]:
+    """`data` in pieces that end with a line: a substitution keeps all that it left until it is done."""
+    position = 0
+    while position < len(data):
+        stop = data.find(b"\n", position + PIECE) + 1 or len(data)
+        yield data[position:stop]
+        position = stop
 
 
 def base64(data: bytes) -> Decoded:

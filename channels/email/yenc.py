@@ -11,6 +11,8 @@ _BEGIN = re.compile(
 )
 _PART = re.compile(rb"=ypart begin=(\d{1,12}) end=(\d{1,12})[^\r\n]*\r?\n")
 _END = re.compile(rb"\r?\n=yend [^\r\n]*")
+_PIECE = 262_144
+"""Bytes that are decoded at a time: a list of what stands between the escapes takes many times as much memory."""
 _SHIFTED = bytes((byte - 42) % 256 for byte in range(256))
 _ESCAPED = bytes((byte - 42 - 64) % 256 for byte in range(256))
 
@@ -36,7 +38,14 @@ def find(data: bytes) -> list[Embedded]:
 
 def _decoded(lines: bytes) -> bytes:
     """Each byte is 42 too large; the one after a '=' is 64 larger still."""
-    first, *others = lines.translate(None, b"\r\n").split(b"=")
-    return first.translate(_SHIFTED) + b"".join(
-        [piece[:1].translate(_ESCAPED) + piece[1:].translate(_SHIFTED) for piece in others]
-    )
+    data = lines.translate(None, b"\r\n")
+    done: list[bytes] = []
+    position = 0
+    while position < len(data):
+        stop = position + _PIECE
+        stop += data[stop - 1 : stop] == b"="  # what a '=' belongs to comes with it
+        first, *others = data[position:stop].split(b"=")
+        escaped = [piece[:1].translate(_ESCAPED) + piece[1:].translate(_SHIFTED) for piece in others]
+        done.append(first.translate(_SHIFTED) + b"".join(escaped))
+        position = stop
+    return b"".join(done)

@@ -60,6 +60,10 @@ class Meta(Channel):
 
         door = Door(self.name, self.settings, accept, self.refused, clock=self._clock, random=self._random)
         app.add_routes(door.routes())
+        if self.settings.meta.access_token.get_secret_value() and self.settings.meta.phone_number_ids:
+            from channels.meta.health import Health
+
+            app.cleanup_ctx.append(Health(self.name, self.settings.meta, accept).lifetime)
 
     def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - an address needs no words
         """The webhook, once it has its secret."""
@@ -82,14 +86,14 @@ class Meta(Channel):
 
         return rehearsed(self.settings.meta, number, text, name, now=self._clock())
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer a burst, then one in six seconds (error 131056)."""
         limits = self.settings.meta
-        number = f"{self.name}:{outbound.account}"
+        number = f"{self.name}:{account}"
         pace = (Rate(number, limits.per_second, limits.per_second),)
         if not limits.pair_seconds:
             return pace
-        return (*pace, Rate(f"{number}:{outbound.to.address}", 1 / limits.pair_seconds, PAIR_BURST))
+        return (*pace, Rate(f"{number}:{address}", 1 / limits.pair_seconds, PAIR_BURST))
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Send a text, a template, choices or files. Raises `Refused` or `Unavailable`."""

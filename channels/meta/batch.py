@@ -155,8 +155,8 @@ class _Frame:
             cards = [(raw, _decode(raw, _Contact)) for raw in _decode(self.value["contacts"], list[Raw])]
         except UNREADABLE:
             return {}
-        mine = [raw for raw, card in cards if card.wa_id in (head.sender, "") or card.user_id == head.from_user_id]
-        return {"contacts": _list(*mine)}
+        mine = {head.sender, head.from_user_id} - {""}
+        return {"contacts": _list(*(raw for raw, card in cards if mine & {card.wa_id, card.user_id}))}
 
 
 def _whole(kind: str, raw: Raw) -> Event:

@@ -27,6 +27,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     files: tuple[PendingFile, ...] = ()
     references: tuple[str, ...] = ()
+    moved_to: str = ""
+    """The sender's new address, where it tells of one."""
     notice: str = ""
     """Why it is no message of a person to us, but about another one; '' for a message."""
     changes: str = ""
@@ -174,8 +176,8 @@ def _system(message: Message, language: str) -> Content:
         new = address_of(system.get("wa_id") or system.get("new_wa_id"), system.get("user_id"))
         old = address_of(message.get("from"), message.get("from_user_id"))
         text = say(language, "number", f"{old} → {new}")
-    else:
-        text = say(language, "system", words(system.get("body")) or line(system.get("type")))
+        return Content(text=text, notice=text, moved_to=new)
+    text = say(language, "system", words(system.get("body")) or line(system.get("type")))
     return Content(text=text, notice=text)
 
 

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from channels import Accept, Malformed
 from channels.client_address import client_address, networks
 from channels.meta.batch import Event, split
-from channels.webhook import Turned, read, store, turn_away
+from channels.webhook import SECONDS, Hold, Turned, read, store, turn_away
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
 
@@ -48,7 +48,8 @@ class Door:
         self._name = name
         self._secrets = keys(settings.meta.app_secret, settings.meta.previous_app_secret)
         self._tokens = keys(settings.meta.verify_token)
-        self._seconds = settings.http.body_seconds
+        self._seconds = min(SECONDS, settings.http.body_seconds)
+        self._hold = Hold()
         self._proxies = networks(settings.http.trusted_proxies)
         self._accept = accept
         self._refused = refused
@@ -85,7 +86,7 @@ class Door:
         found = _SIGNATURE.fullmatch(request.headers.get("X-Hub-Signature-256", ""))
         if found is None:
             raise Turned(401, "unsigned")
-        body = await read(request, ("application/json",), MOST_BYTES, min(10.0, self._seconds))
+        body = await read(request, ("application/json",), MOST_BYTES, self._hold, seconds=self._seconds)
         if not signed(self._secrets, body, found.group(1)):
             raise Turned(401, "signature")
         return body

@@ -73,6 +73,8 @@ class _Reading:
         address = address_of(message.get("from"), message.get("from_user_id"))
         if not address:
             raise Malformed("a message without a sender")
+        # The scoped id stays when the customer hides the number: it names the conversation wherever it is given.
+        person = words(message.get("from_user_id")) or address
         found = content(message, self.language)
         sent_at = _moment(message.get("timestamp"))
         return InboundMessage(
@@ -82,12 +84,13 @@ class _Reading:
             reply_text=found.text,
             message_id=words(message["id"]),
             references=(*found.references, *_context(message)),
-            conversation=f"{self.envelope.channel}:{account or self.envelope.account}:{address}",
+            conversation=f"{self.envelope.channel}:{account or self.envelope.account}:{person}",
             sent_at=sent_at,
             pending=found.files,
             proof="proved",
             machine=found.notice,
             inert=bool(found.notice),
+            also=tuple({person, found.moved_to} - {address, ""}),
             changes=found.changes,
             change=found.change,
             answer_until=None if found.notice else (sent_at or self.envelope.received_at) + WINDOW,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from channels import Refused
+from channels.clean_text import pieces
 from channels.meta.identity import is_user_id
 from models.envelope import AttachedFile, Choice, OutboundMessage, Template
 
@@ -32,17 +33,6 @@ def bodies(outbound: OutboundMessage, uploaded: Sequence[str]) -> list[Body]:
     if outbound.choices:
         return [*files, frame | _interactive(outbound)]
     return [*files, *(frame | _text(piece) for piece in pieces(outbound.text, LONGEST_TEXT))]
-
-
-def pieces(text: str, longest: int) -> list[str]:
-    """`text` cut into messages, at the end of a paragraph, a line or a word where there is one; [] for nothing."""
-    found = []
-    while len(text) > longest:
-        at = max(text.rfind(mark, longest // 2, longest) for mark in ("\n\n", "\n", " "))
-        cut = at if at > 0 else longest
-        found.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*found, text] if text.strip() else found
 
 
 def _frame(outbound: OutboundMessage) -> Body:

@@ -62,9 +62,10 @@ class Twilio(Channel):
         """Serve the webhooks, which `door` lists, and compare Twilio's list with ours."""
         # Here, since the child that reads messages needs no web server in its memory.
         from channels.twilio.door import Door
+        from channels.twilio.shared_file import route
 
         door = Door(self.name, self.settings, accept, self.refused, clock=self._clock, random=self._random)
-        app.add_routes(door.routes())
+        app.add_routes([*door.routes(), route(self.settings, self._clock)])
         if accounts(self.settings.twilio) and self.settings.twilio.reconcile_seconds:
             from channels.twilio.reconcile import Reconciliation
 
@@ -87,16 +88,16 @@ class Twilio(Channel):
 
         return rehearsed(self.settings, number, text, name)
 
-    def rates(self, outbound: OutboundMessage) -> tuple[Rate, ...]:
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""
         limits = self.settings.twilio
-        number = f"{self.name}:{outbound.account}"
-        if not outbound.account.startswith(WHATSAPP):
+        number = f"{self.name}:{account}"
+        if not account.startswith(WHATSAPP):
             return (Rate(number, limits.sms_per_second, max(1.0, limits.sms_per_second)),)
         pace = (Rate(number, limits.whatsapp_per_second, max(1.0, limits.whatsapp_per_second)),)
         if not limits.pair_seconds:
             return pace
-        return (*pace, Rate(f"{number}:{outbound.to.address}", 1 / limits.pair_seconds, PAIR_BURST))
+        return (*pace, Rate(f"{number}:{address}", 1 / limits.pair_seconds, PAIR_BURST))
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Send a text or a template. Raises `Refused` or `Unavailable`."""
@@ -121,5 +122,5 @@ class Twilio(Channel):
         if not accounts(self.settings.twilio):
             raise Refused("twilio.account_sid and twilio.auth_token are not set: nothing can be sent or fetched")
         if self._rest is None:
-            self._rest = Rest(self.settings.twilio, f"{self.settings.base_url}/webhooks/twilio/status")
+            self._rest = Rest(self.settings)
         return self._rest

@@ -23,7 +23,7 @@ from channels.twilio import call, callback, voice
 from channels.twilio.fields import Fields
 from channels.twilio.fields import read as read_fields
 from channels.twilio.signature import JSON, Signatures
-from channels.webhook import Turned, read, store, turn_away
+from channels.webhook import SECONDS, Hold, Turned, read, store, turn_away
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
 
@@ -55,7 +55,8 @@ class Door:
         self._base = settings.base_url + PATH
         self._proxies = networks(settings.http.trusted_proxies)
         self._signatures = Signatures(settings, self._proxies)
-        self._seconds = settings.http.body_seconds
+        self._seconds = min(SECONDS, settings.http.body_seconds)
+        self._hold = Hold()
         self._accept = accept
         self._refused = refused
         self._clock = clock
@@ -89,7 +90,7 @@ class Door:
             raise Turned(401, "unconfigured")
         if "X-Twilio-Signature" not in request.headers:
             raise Turned(401, "unsigned")
-        body = await read(request, TYPES, MOST_BYTES, min(10.0, self._seconds))
+        body = await read(request, TYPES, MOST_BYTES, self._hold, seconds=self._seconds)
         try:
             fields = read_fields(body)
             valid = self._signatures.valid(request, body, fields)

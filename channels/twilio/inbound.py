@@ -8,7 +8,8 @@ webhook URL" and "WhatsApp".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from channels import Malformed
@@ -61,6 +62,7 @@ def message(fields: Fields, envelope: Envelope, sid: str, language: str) -> Inbo
     text = _text(fields, files, language)
     said = "" if whatsapp else keyword(fields["Body"], fields["OptOutType"])
     reaction = fields["MessageType"] == "reaction"
+    sent_at = _sent_at(envelope.facts.get("recovered", ""))
     machine = "" if answerable(address) else say(language, "short_code", address.removeprefix(WHATSAPP))
     return InboundMessage(
         sender=Address(address, line(fields["ProfileName"])),
@@ -70,15 +72,24 @@ def message(fields: Fields, envelope: Envelope, sid: str, language: str) -> Inbo
         message_id=sid,
         references=tuple(filter(None, (fields["OriginalRepliedMessageSid"],))),
         conversation=f"{envelope.channel}:{account}:{address}",
+        sent_at=sent_at,
         pending=files,
         proof="proved",
         machine=say(language, "reaction", line(fields["Body"])) if reaction else machine,
         machine_rule="A10" if machine else "",
         inert=reaction,
         consent=said if said in ("stop", "start") else "",
-        answer_until=envelope.received_at + WINDOW if whatsapp and not reaction else None,
+        answer_until=(sent_at or envelope.received_at) + WINDOW if whatsapp and not reaction else None,
         remarks=tuple(_circumstances(fields, envelope, said, machine, language)),
     )
+
+
+def _sent_at(date: str) -> datetime | None:
+    """When a message that was found in Twilio's list had been sent (RFC 2822 there); webhooks do not say."""
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None
 
 
 def _text(fields: Fields, files: tuple[PendingFile, ...], language: str) -> str:

@@ -39,6 +39,7 @@ class Reconciliation:
 
     def __init__(self, name: str, settings: Settings, accept: Accept, *, clock: Callable[[], datetime]) -> None:
         self._name = name
+        self._whole = settings
         self._settings = settings.twilio
         self._base = settings.base_url
         self._accept = accept
@@ -55,7 +56,7 @@ class Reconciliation:
     async def _keep(self, account: Any) -> None:
         from channels.twilio.rest import Rest
 
-        rest = Rest(self._settings, "")
+        rest = Rest(self._whole)
         cursor = self._accept.cursor(f"{self._name}:{account.account_sid}")
         try:
             while True:

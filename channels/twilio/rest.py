@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -23,11 +24,14 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from channels import Refused, Unavailable
 from channels.clean_text import line
 from channels.download import Source, download
-from channels.media import attached, most_bytes
+from channels.media import attached, most_bytes, refuse_too_large
 from channels.twilio import errors
 from channels.twilio.accounts import accounts, answerable, owner
 from channels.twilio.callback import NAME, written
 from channels.twilio.outbound import Pairs, parameters
+from channels.twilio.shared_file import share
+from config.objects import Objects
+from config.settings import Settings
 from models.envelope import AttachedFile, OutboundMessage, PendingFile, Receipt, Template
 
 SECONDS = 30.0
@@ -39,9 +43,10 @@ MOST_PAGES = 50
 class Rest:
     """One connection pool to Twilio."""
 
-    def __init__(self, settings: Any, status_url: str) -> None:
-        self._settings = settings
-        self._status_url = status_url
+    def __init__(self, settings: Settings) -> None:
+        self._whole = settings
+        self._settings = settings.twilio
+        self._status_url = f"{settings.base_url}/webhooks/twilio/status"
         quiet = logging.getLogger("guichet.twilio")
         quiet.setLevel(logging.WARNING)  # it would write down what customers are told
         self._client = AsyncTwilioHttpClient(pool_connections=False, logger=quiet)
@@ -56,13 +61,22 @@ class Rest:
         callback = f"{self._status_url}?{NAME}={written(outbound.message_id)}"
         url = f"{self._settings.api_url}/2010-04-01/Accounts/{quote(account.account_sid)}/Messages.json"
         receipt = Receipt()
-        for pairs in parameters(outbound, account.messaging_service_sid):
+        files = await self._share(outbound)
+        for pairs in parameters(outbound, account.messaging_service_sid, files):
             answer = await self._call("POST", url, account, data=[*pairs, ("StatusCallback", callback)])
             sid = line(answer.get("sid"))
             if not sid:
                 raise Unavailable("Twilio's yes names no message", in_doubt=True)
             receipt = Receipt(provider_id=sid, quoted_as=sid)
         return receipt
+
+    async def _share(self, outbound: OutboundMessage) -> list[str]:
+        """Addresses at which Twilio finds the files."""
+        if not outbound.attachments:
+            return []
+        refuse_too_large(outbound.attachments, MOST_BYTES)
+        objects, now = Objects(self._whole), datetime.now(UTC)
+        return [await share(file, objects, self._whole, now) for file in outbound.attachments]
 
     async def media(self, number: str, file: PendingFile) -> AttachedFile:
         """A file or a recording that a customer sent."""

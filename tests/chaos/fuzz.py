@@ -25,6 +25,7 @@ from tests.composed_mail import compose
 from workers.reader import Reader
 
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_MEDIA_TYPE = re.compile(r"[!-.0-~]{1,127}/[!-.0-~]{1,127}")
 _HALF = re.compile("[\ud800-\udfff]")
 CORPUS = Path(__file__).parent.parent / "corpus"
 MOST_BYTES = 60_000
@@ -217,6 +218,8 @@ def _unfit(message: InboundMessage, raw: bytes) -> str:
         return "an empty remark"
     if sum(len(file.content) for file in message.attachments) > len(raw):
         return "its files are larger than the mail"
+    if not all(_MEDIA_TYPE.fullmatch(file.content_type) for file in message.attachments):
+        return "a file's type is none"
     if any(map(_ill_named, message.attachments)):
         return "a file's name does harm"
     return _unstorable(msgspec.to_builtins(message, builtin_types=(bytes, datetime)))

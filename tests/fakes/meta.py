@@ -41,6 +41,7 @@ class Meta(Fake):
         self.statuses: list[dict[str, Any]] = []
         self.media: dict[str, str] = {}
         """Id → URL of a file."""
+        self.quality = "GREEN"
         self._ids = itertools.count(1)
 
     def routes(self, app: web.Application) -> None:
@@ -128,6 +129,8 @@ class Meta(Fake):
     async def locate(self, request: web.Request) -> web.Response:
         if no := self._known(request):
             return no
+        if request.match_info["id"] == NUMBER:
+            return web.json_response({"id": NUMBER, "verified_name": "Desk", "quality_rating": self.quality})
         if no := await self.trouble(request):
             return no
         url = self.media.get(request.match_info["id"])

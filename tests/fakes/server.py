@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Self
 
 from aiohttp import web
@@ -32,6 +33,8 @@ class Fake:
         """What no real provider would have let pass."""
         self.files: dict[str, tuple[bytes, str]] = {}
         """Path → content and type."""
+        self.struck: Callable[[dict[str, Any]], None] | None = None
+        """Called with each message that was taken, before its answer."""
         self._released = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -72,6 +75,8 @@ class Fake:
 
     async def after(self, request: web.Request) -> web.Response | None:
         """The trouble that is due once the message was taken."""
+        if self.struck is not None:
+            self.struck(self.taken[-1])
         if not self.troubles:
             return None
         trouble = self.troubles.popleft()

@@ -15,7 +15,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from tests.fakes.server import Fake
 
@@ -40,6 +40,8 @@ class Twilio(Fake):
         """What the list of messages holds, newest first."""
         self.redirects: dict[str, str] = {}
         """Path of a file → where it really is."""
+        self.public = ("", "")
+        """The desk's public address, and where it is here."""
         self._ids = itertools.count(1)
 
     def routes(self, app: web.Application) -> None:
@@ -72,8 +74,9 @@ class Twilio(Fake):
         if (no := self._known(request)) or (no := await self.trouble(request)):
             return no
         form = dict((await request.post()).items())
+        files = [str(url) for url in (await request.post()).getall("MediaUrl", [])]
         known = {"To", "From", "Body", "StatusCallback", "MessagingServiceSid", "ContentSid", "ContentVariables"}
-        if set(form) - known:
+        if set(form) - known - {"MediaUrl"} or len(files) > (1 if "whatsapp:" in str(form.get("To")) else 10):
             self.wrong.append(f"unknown {sorted(set(form) - known)}")
         to, sender = str(form.get("To", "")), str(form.get("From", ""))
         owned = {ACCOUNT: (NUMBER, WHATSAPP_NUMBER), OTHER_ACCOUNT: (OTHER_NUMBER,)}[request.match_info["account"]]
@@ -85,13 +88,18 @@ class Twilio(Fake):
             return self._no(400, 21211, f"The 'To' number {to} is not a valid phone number.")
         if to in self.stopped:
             return self._no(400, 21610, "Attempt to send to unsubscribed recipient")
-        if not 0 < len(str(form.get("Body", ""))) <= 1600 and "ContentSid" not in form:
+        if not 0 < len(str(form.get("Body", ""))) <= 1600 and not {"ContentSid", "MediaUrl"} & set(form):
             return self._no(400, 21617, "The concatenated message body exceeds the 1600 character limit")
         if to in self.window_closed and "ContentSid" not in form:
             return self._no(400, 63016, "Failed to send freeform message outside the allowed window")
         sid = f"SM{next(self._ids):032x}"
-        self.taken.append({**form, "sid": sid})
+        self.taken.append({**form, "sid": sid, "files": [await self._fetch(url) for url in files]})
         return await self.after(request) or web.json_response({"sid": sid, "status": "queued"}, status=201)
+
+    async def _fetch(self, url: str) -> tuple[int, str, bytes]:
+        """A file of a message, as Twilio gets it: without a login, from the public address."""
+        async with ClientSession() as session, session.get(url.replace(*self.public)) as answer:
+            return answer.status, answer.content_type, await answer.read()
 
     async def list(self, request: web.Request) -> web.Response:
         """Two messages a page."""

@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.add_column("attachment", sa.Column("detail", sa.Text(), server_default="", nullable=False))
     op.create_check_constraint("state_known", "attachment", "state IN ('stored', 'pending', 'unavailable')")
     op.create_table(
-        "conversation",
+        "answer_window",
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
@@ -30,8 +30,8 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "70"},
     )
     op.create_index(
-        "conversation_window",
-        "conversation",
+        "answer_window_closing",
+        "answer_window",
         ["window_until"],
         unique=False,
         postgresql_where=sa.text("window_until IS NOT NULL"),
@@ -69,9 +69,9 @@ def downgrade() -> None:
     op.drop_index("media_pending", table_name="media", postgresql_where=sa.text("state = 'pending'"))
     op.drop_table("media")
     op.drop_index(
-        "conversation_window", table_name="conversation", postgresql_where=sa.text("window_until IS NOT NULL")
+        "answer_window_closing", table_name="answer_window", postgresql_where=sa.text("window_until IS NOT NULL")
     )
-    op.drop_table("conversation")
+    op.drop_table("answer_window")
     op.drop_constraint("state_known", "attachment", type_="check")
     op.drop_column("attachment", "detail")
     op.drop_column("attachment", "state")
