@@ -97,7 +97,8 @@ PROGRAM_LINES = _words(
     este correo electrónico ha sido
     questa e-mail è stata controllata|este email foi escaneado|deze e-mail is gecontroleerd op virussen
     ta wiadomość została sprawdzona|sent securely with proton|sent with proton mail
-    this message was sent using imp, the internet
+    this message was sent using imp, the internet|this message was sent from my|diese nachricht wurde von meinem
+    ce message a été envoyé depuis mon|este mensaje fue enviado desde mi|questo messaggio è stato inviato dal mio
     """
 )
 """Lines that programs add which begin otherwise."""
