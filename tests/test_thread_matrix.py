@@ -6,13 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.seals import own_message_id, reply_token
 from config.settings import Threading
 from models.envelope import Address, InboundMessage
-from models.keys import message_key
-from workers.known import Known, KnownTicket, mark_key, matter_key
+from workers.known import Known, KnownTicket, mark_key, matter_key, message_key
 from workers.organisation import is_office
-from workers.thread import Threaded, Writer, thread
+from workers.thread import Threaded, Writer, own_message_id, reply_token, thread
 
 SECRET = b"s" * 32
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -16,11 +16,11 @@ from channels import Elsewhere
 from config import logs
 from config.database import Database, to_json
 from config.letters import letter
-from config.seals import own_message_id, reply_token
 from models import conversation, page_link
 from models.conversation import Unread
 from models.envelope import Address, OutboundMessage
 from workers.batch import Office
+from workers.thread import own_message_id, reply_token
 
 AT_ONCE = 50
 

@@ -29,12 +29,11 @@ from config.faults import crash_point
 from config.hints import Hint, silence
 from config.settings import Settings
 from models import ledger, page_link
-from models.answer import files
 from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
-from models.keys import message_key
 from models.ledger import Claim
 from workers import reports
+from workers.known import message_key
 from workers.pace import Pace
 from workers.relay import files_of
 from workers.together import Together

@@ -6,6 +6,7 @@ memory, so a message sees what the ones before it in the batch did. `workers.wri
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,8 +16,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import hash_key
-
 CROWD = 50
 """Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
 MOST_RECENT = 1_000
@@ -24,6 +23,17 @@ MOST_RECENT = 1_000
 
 Address = tuple[str, str]
 """Channel and canonical address."""
+
+
+def hash_key(value: str) -> int:
+    """First 64 bits of BLAKE2b, signed: an advisory lock, and the key of a message id."""
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def message_key(message_id: str) -> int:
+    """The key of a Message-ID or provider's id."""
+    return hash_key("message:" + message_id)
 
 
 def mark_key(mark: str) -> int:

@@ -13,12 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from channels.sealing import Sealing
+from config.database import to_json
 from models import conversation
 from models.envelope import Address, AttachedFile, OutboundMessage
 from workers.batch import Office
+from workers.known import draw, hash_key, message_key
+from workers.thread import own_message_id, reply_token
 
 
 class NoTicketError(LookupError):
