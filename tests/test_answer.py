@@ -145,3 +145,18 @@ async def test_the_command_answers_a_ticket(asked: Desk, engines: Engines, tmp_p
         subprocess.run, line, env=environment, cwd=ROOT, capture_output=True, timeout=60, input=b" \n"
     )
     assert empty.returncode == 1
+
+
+@pytest.mark.parametrize("address", ["lea.petit+shop@gmail.com", "Claire+news@Example.com"])
+async def test_the_reply_address_serves_whoever_writes_their_own_address_in_another_way(
+    desk: Desk, address: str
+) -> None:
+    await desk.send(letter(sender=address, Message_ID="<a@x>"), sender=address)
+    await desk.settle()
+    await say(desk)
+    to = (await last_out(desk))["Reply-To"]
+    await desk.send(letter("Merci", sender=address, subject="!", to=to, Message_ID="<b@x>"), sender=address, to=to)
+    await desk.settle()
+    assert (await tickets_of(desk))["b@x"] == 1
+    messages = (await desk.ticket(1)).messages
+    assert messages[-1].proof == "proved"

@@ -53,6 +53,7 @@ async def relay(
         return int(earlier)
     [[message_id]] = await draw(connection, [("message", 1)])
     label = f"{ticket.answer_channel}:{ticket.answer_address}"
+    part = f"{ticket.answer_channel}:{channel.mailbox(ticket.answer_address)}"  # as the ticket's participants have it
     domain = office.settings.mail.domain or ticket.answer_account.partition("@")[2] or "localhost"
     outbound = OutboundMessage(
         channel=ticket.answer_channel,
@@ -63,7 +64,7 @@ async def relay(
         html=html,
         message_id=own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain),
         references=await _references(connection, ticket.id),
-        reply_address=channel.reply_address(ticket.answer_account, reply_token(office.secret, ticket.id, label)),
+        reply_address=channel.reply_address(ticket.answer_account, reply_token(office.secret, ticket.id, part)),
         language=ticket.language or office.settings.triage.languages[0],
         trace_id=secrets.token_hex(16),
     )
