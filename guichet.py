@@ -324,11 +324,12 @@ def reply(
     agent: Annotated[
         str, typer.Option(help="Who answers, as the customer reads it; by default mail.sender_name.")
     ] = "",
+    attach: Annotated[list[Path] | None, typer.Option(help="A file that goes with it; may be given again.")] = None,
 ) -> None:
     """Answer a customer, on the channel that the ticket came by."""
     from config.broker import bell, broker
     from workers.process import office_of
-    from workers.relay import NoTicketError, NoWayOutError, relay
+    from workers.relay import NoTicketError, NoWayOutError, attached, relay
 
     settings = settings_or_exit()
     said = (sys.stdin.read() if words == "-" else words).strip()
@@ -338,9 +339,16 @@ def reply(
     office = office_of(settings)
     try:
         message_id = ask(
-            lambda connection: relay(connection, office, number, said, agent=agent or settings.mail.sender_name)
+            lambda connection: relay(
+                connection,
+                office,
+                number,
+                said,
+                agent=agent or settings.mail.sender_name,
+                files=[attached(path) for path in attach or ()],
+            )
         )
-    except (NoTicketError, NoWayOutError) as error:
+    except (NoTicketError, NoWayOutError, OSError) as error:
         typer.echo(f"{error}.", err=True)
         sys.exit(1)
     _database_url, redis_url = addresses(settings)

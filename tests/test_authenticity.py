@@ -193,7 +193,8 @@ async def test_a_signature_of_the_authors_domain_proves_them(zone: Zone) -> None
         lambda mail: mail.replace(b"s=s1", b"s=s2"),
         lambda mail: mail.replace(b"a=rsa-sha256", b"a=rsa-sha1"),
         lambda mail: mail.replace(b"d=shop.test", b"d=shop.test; x=1"),
-        lambda mail: mail.replace(b"Hi.", b"Hi." + b" " * 5000),
+        lambda mail: mail.replace(b"Hi.", b" " * 5000 + b"Hi."),
+        lambda mail: mail.replace(b"c=relaxed", b"c=" + b" \r\n" * 20_000 + b" relaxed"),
         lambda mail: mail.replace(b"b=", b"b=BBBB", 1),
         lambda mail: b"DKIM-Signature: v=1; d=shop.test; s=s1\r\n" + MAIL,
         lambda mail: b"DKIM-Signature: \xff\xfe;;;=;d=shop.test;s=s1;b=(;h=\r\n" + MAIL,
@@ -203,6 +204,23 @@ async def test_a_wrong_signature_proves_nothing_and_the_owner_is_obeyed(zone: Zo
     message = await judged(zone, raw(spoil(signed(MAIL, "shop.test")), remote=ELSEWHERE, sender="x@evil.test"))
     assert message.proof == "failed"
     assert "reject" in message.proof_reason
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n"])
+async def test_white_space_that_does_not_count_costs_neither_proof_nor_time(zone: Zone, ending: bytes) -> None:
+    wide = b"".join((b" " * 1_999 + b"x" + b"\t" * 300 + b"\r\n" + b"  \r\n") for _ in range(1_500))
+    mail = signed(MAIL.replace(b"Hi.\r\n", b" x\r\n\r\n" * 1_500), "shop.test")
+    raw_mail = mail.replace(b" x\r\n\r\n" * 1_500, wide).replace(b"\r\n", ending)
+    started = time.process_time()
+    assert (await judged(zone, raw(raw_mail, remote=ELSEWHERE))).proof == "aligned"
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("said", ["a" * 8_000, "(" * 8_000, "dkim=" * 1_600, "a=b;" * 2_000, '"' * 8_000, "(a" * 4_000])
+def test_hostile_results_are_read_in_no_time(said: str) -> None:
+    started = time.process_time()
+    assert pinned(results(said), count=10).proof == "unproved"
+    assert time.process_time() - started < 0.5
 
 
 async def test_a_second_from_breaks_a_signature(zone: Zone) -> None:

@@ -233,3 +233,18 @@ async def test_the_identity_of_the_docs_is_taken(desk: Desk) -> None:
     identity = names["identity"](KEY, "42", "Zoé", "zoe@example.net")
     async with window(desk.http, desk.url, site="shop", identity=identity) as guest:
         assert guest.heard[0]["guest"] == {"name": "Zoé", "email": "zoe@example.net", "proved": True}
+
+
+async def test_the_agent_is_told_once_where_a_visitor_is_and_what_they_typed(desk: Desk) -> None:
+    async with window(desk.http, desk.url, page="https://shop.example/cart") as guest:
+        await guest.send("who", name="Zoé", email="zoe@example.net")
+        await guest.until("known")
+        await guest.say("one")
+        await guest.say("two")
+    await desk.settle()
+    one, two = [message for message in (await desk.ticket(1)).messages if message.direction == "in"]
+    assert one.remarks == [
+        "Written on https://shop.example/cart",
+        "E-mail address zoe@example.net: typed by the visitor, not verified.",
+    ]
+    assert two.remarks == []

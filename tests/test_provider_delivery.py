@@ -276,6 +276,26 @@ async def test_an_answer_gets_through_every_trouble(answered: Desk, graph: meta.
         assert names.count(name) == copies, trouble
 
 
+@pytest.mark.parametrize("channel", ["meta", "twilio"])
+async def test_a_provider_that_never_answers_holds_nobody_for_ever(
+    phone_desk: Desk, graph: meta.Meta, carrier: twilio.Twilio, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.meta.graph.SECONDS", 0.3)
+    monkeypatch.setattr("channels.twilio.rest.SECONDS", 0.3)
+    if channel == "meta":
+        await hear(phone_desk, meta.message(text="Bonjour"))
+    else:
+        await text(phone_desk)
+    graph.troubles.append("hang")
+    carrier.troubles.append("hang")
+    await phone_desk.dispatch()
+    [row] = await phone_desk.rows("SELECT delivery, delivery_detail FROM message WHERE direction = 'out'")
+    assert row.delivery == "unknown"
+    assert row.delivery_detail.endswith("did not answer: TimeoutError: it may have arrived, and is not repeated")
+    await reply(phone_desk)
+    assert (await delivery(phone_desk))[0] == "sent", "the next one gets through"
+
+
 async def test_an_acknowledgement_in_doubt_is_not_repeated(phone_desk: Desk, carrier: twilio.Twilio) -> None:
     carrier.troubles.append("lost")
     await text(phone_desk)

@@ -30,10 +30,10 @@ async def test_the_command_answers_by_mail_in_the_same_thread(desk: Desk) -> Non
     done = await asyncio.to_thread(command, desk, "reply", "1", "-", "--agent", "Marie", words="Corrigé !\n")
     assert done.returncode == 0, done.stderr
     await desk.dispatch()
-    mail = message_from_bytes(desk.outgoing()[1], policy=default)
+    mails = [message_from_bytes(raw, policy=default) for raw in desk.outgoing()]
+    [mail] = [mail for mail in mails if mail["Auto-Submitted"] is None]
     assert (mail["To"], mail["Subject"]) == ("claire@example.com", "[#1] Re: Facture fausse")
     assert "<m1@example.com>" in mail["References"]
-    assert mail["Auto-Submitted"] is None
     assert mail.get_body().get_content().strip() == "Corrigé !"  # type: ignore[union-attr]
     [ticket] = await desk.tickets()
     assert (ticket.status, ticket.messages) == ("waiting", 3)
@@ -44,10 +44,8 @@ async def test_the_command_answers_by_mail_in_the_same_thread(desk: Desk) -> Non
 
 
 async def test_the_command_says_what_it_cannot_do(desk: Desk) -> None:
-    for arguments, why in ((("reply", "7", "hello"), "no ticket 7"), (("reply", "1", " "), "nothing to send")):
-        done = await asyncio.to_thread(command, desk, *arguments)
-        assert done.returncode == 1
-        assert why in done.stderr
+    done = await asyncio.to_thread(command, desk, "reply", "7", "hello")
+    assert (done.returncode, done.stderr) == (1, "there is no ticket 7.\n")
 
 
 async def test_a_ticket_without_a_way_back_says_so(desk: Desk) -> None:

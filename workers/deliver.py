@@ -35,6 +35,7 @@ from models.ledger import Claim
 from workers import reports
 from workers.known import message_key
 from workers.pace import Pace
+from workers.relay import files_of
 from workers.together import Together
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -222,6 +223,9 @@ class Deliver:
         if channel is None:
             raise Refused(f"there is no channel {row.channel!r} in the settings")
         outbound = msgspec.convert(row.payload, OutboundMessage)
+        if row.kind == "reply" and row.message_id is not None:
+            async with self.database.engine.connect() as connection:
+                outbound = msgspec.structs.replace(outbound, attachments=await files_of(connection, row.message_id))
         words = page_link.fill(self._secret, outbound.text)
         outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)

@@ -1,12 +1,16 @@
 """Relay: an agent's answer goes out on the channel that the customer came by.
 
-Enters: a ticket's number and what the agent wrote. Leaves: the message in the ticket, its outbox item, the ticket's new
-state and history, in the caller's transaction. May fail: `NoTicketError`, `NoWayOutError`, or what the database raises.
+Enters: a ticket's number and what the agent wrote. Leaves: the message in the ticket with its files, its outbox item,
+the ticket's new state and history, in the caller's transaction. What is relayed twice under one `once` goes out once.
+May fail: `NoTicketError`, `NoWayOutError`, or what the database raises.
 """
 
 from __future__ import annotations
 
+import mimetypes
 import secrets
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -14,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.database import to_json
 from models import conversation
-from models.envelope import Address, OutboundMessage
+from models.envelope import Address, AttachedFile, OutboundMessage
 from workers.batch import Office
 from workers.known import draw, hash_key, message_key
 from workers.thread import own_message_id, reply_token
@@ -28,32 +32,83 @@ class NoWayOutError(LookupError):
     """The ticket names no channel or no address that answers could go to."""
 
 
-async def relay(connection: AsyncConnection, office: Office, number: int, words: str, *, agent: str) -> int:
+async def relay(
+    connection: AsyncConnection,
+    office: Office,
+    number: int,
+    words: str,
+    *,
+    agent: str,
+    html: str = "",
+    files: Sequence[AttachedFile] = (),
+    once: str = "",
+) -> int:
     """Queue `words` of `agent` (a name that customers may read) to the customer. Returns the message's id."""
     ticket = await _locked(connection, number)
     channel = office.channels.get(ticket.answer_channel)
     if channel is None or not ticket.answer_address:
         raise NoWayOutError(f"ticket {number} cannot be answered: {ticket.answer_channel or 'no channel'}")
+    if once and (earlier := await connection.scalar(_EARLIER, {"key": f"reply:{once}"})):
+        return int(earlier)
     [[message_id]] = await draw(connection, [("message", 1)])
     label = f"{ticket.answer_channel}:{ticket.answer_address}"
     domain = office.settings.mail.domain or ticket.answer_account.partition("@")[2] or "localhost"
-    references = [row.external_id for row in await connection.execute(_REFERENCES, {"ticket": ticket.id})]
     outbound = OutboundMessage(
         channel=ticket.answer_channel,
         account=ticket.answer_account,
         to=Address(ticket.answer_address),
-        subject=f"[#{ticket.id}] Re: {ticket.subject}"[:200],
+        subject=subject_of(ticket.id, ticket.subject),
         text=words,
+        html=html,
         message_id=own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain),
-        references=tuple(reversed(references)),
+        references=await _references(connection, ticket.id),
         reply_address=channel.reply_address(ticket.answer_account, reply_token(office.secret, ticket.id, label)),
         language=ticket.language or office.settings.triage.languages[0],
         trace_id=secrets.token_hex(16),
     )
-    await _write(connection, ticket, outbound, message_id, label, agent)
+    await _write(connection, ticket, outbound, message_id, label, agent, once)
+    for file in files:
+        await connection.execute(_ATTACH, {"message": message_id, "size": len(file.content), **_columns(file)})
     if ticket.conversation and channel.elsewhere() is not None:
         await conversation.answered(connection, ticket.conversation, message_id)
     return message_id
+
+
+async def files_of(connection: AsyncConnection, message_id: int) -> tuple[AttachedFile, ...]:
+    """The files that go out with an answer, in order."""
+    rows = await connection.execute(_FILES, {"message": message_id})
+    return tuple(AttachedFile(**row._mapping) for row in rows)
+
+
+def attached(path: Path) -> AttachedFile:
+    """The file at `path`, to go out with an answer. Raises `OSError`."""
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return AttachedFile(filename=path.name, content_type=kind, content=path.read_bytes())
+
+
+def subject_of(number: int, subject: str) -> str:
+    """A subject with the ticket's number, on one line, whatever the customer had put there."""
+    printable = " ".join("".join(letter if letter.isprintable() else " " for letter in subject).split())[:180]
+    return f"[#{number}] {printable}" if printable[:3].lower() == "re:" else f"[#{number}] Re: {printable}".rstrip()
+
+
+async def _references(connection: AsyncConnection, ticket: int) -> tuple[str, ...]:
+    """Ids of the ticket's messages, oldest first, the customer's last one at the end: that is what is answered."""
+    rows = list(await connection.execute(_REFERENCES, {"ticket": ticket}))[::-1]
+    last = next((row.external_id for row in reversed(rows) if row.direction == "in"), "")
+    ids = [row.external_id for row in rows if row.external_id != last]
+    return tuple(dict.fromkeys([*ids, *([last] if last else [])]))
+
+
+def _columns(file: AttachedFile) -> dict[str, object]:
+    return {
+        "filename": file.filename,
+        "content_type": file.content_type,
+        "sha256": file.sha256,
+        "inline": file.inline,
+        "content_id": file.content_id,
+        "content": file.content,
+    }
 
 
 async def _locked(connection: AsyncConnection, number: int) -> Any:
@@ -74,7 +129,13 @@ async def _locked(connection: AsyncConnection, number: int) -> Any:
 
 
 async def _write(
-    connection: AsyncConnection, ticket: Any, outbound: OutboundMessage, message_id: int, label: str, agent: str
+    connection: AsyncConnection,
+    ticket: Any,
+    outbound: OutboundMessage,
+    message_id: int,
+    label: str,
+    agent: str,
+    once: str,
 ) -> None:
     """Set the rows down."""
     values = {
@@ -88,7 +149,8 @@ async def _write(
         "subject": outbound.subject,
         "text": outbound.text,
         "trace_id": outbound.trace_id,
-        "unique_key": f"reply:{message_id}",
+        "html": outbound.html,
+        "unique_key": f"reply:{once or message_id}",
         "lane": label,
         "payload": to_json(outbound),
         "key": message_key(outbound.message_id),
@@ -98,6 +160,19 @@ async def _write(
         await connection.execute(statement, values)
 
 
+_EARLIER = text("SELECT message_id FROM outbox WHERE unique_key = :key")
+_ATTACH = text(
+    """
+    INSERT INTO attachment (message_id, filename, content_type, size, sha256, inline, content_id, content)
+    VALUES (:message, :filename, :content_type, :size, :sha256, :inline, :content_id, :content)
+    """
+)
+_FILES = text(
+    """
+    SELECT filename, content_type, content, inline, content_id FROM attachment
+    WHERE message_id = :message AND content IS NOT NULL ORDER BY id
+    """
+)
 _CONVERSATION = text("SELECT conversation FROM ticket WHERE id = :id")
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TICKET = text(
@@ -108,17 +183,17 @@ _TICKET = text(
 )
 _REFERENCES = text(
     """
-    SELECT external_id FROM message
-    WHERE ticket_id = :ticket AND direction IN ('in', 'out') AND external_id <> '' ORDER BY id DESC LIMIT 10
+    SELECT external_id, direction FROM message
+    WHERE ticket_id = :ticket AND direction IN ('in', 'out') AND external_id <> '' ORDER BY id DESC LIMIT 20
     """
 )
 _MESSAGE = text(
     """
     INSERT INTO message (id, ticket_id, direction, channel, identity_id, sender, sender_name, external_id, subject,
-        text, delivery, trace_id)
+        text, html, delivery, trace_id)
     VALUES (:message, :ticket, 'out', :channel,
         (SELECT id FROM identity WHERE channel = :channel AND address = :address),
-        :sender, :name, :external_id, :subject, :text, 'queued', :trace_id)
+        :sender, :name, :external_id, :subject, :text, :html, 'queued', :trace_id)
     """
 )
 _OUTBOX = text(

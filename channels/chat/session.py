@@ -74,6 +74,8 @@ class Session:
         self._room: Room | None = None
         self._blocked = ""
         self._seen = 0
+        self._told = False
+        """Whether a line of this visit said who and where they are: once is enough."""
         self._page = self._language = ""
         self._guest = Guest()
         self.visitor = ""
@@ -247,7 +249,7 @@ class Session:
         except TooLarge:
             self._blocked = ""
             return frames.error("large", line_id)
-        self._blocked = ""
+        self._blocked, self._told = "", True
         if self._room is not None:
             self._counter.rooms.tell_others(self._room, self._window, self._own(line, at))
         return frames.ack(line_id, at)
@@ -257,10 +259,10 @@ class Session:
             id=line_id,
             text=text,
             name=self._guest.name,
-            email=self._guest.email,
+            email=self._guest.email if not self._told else "",
             proved=self._guest.proved,
             language=self._language,
-            page=self._page,
+            page=self._page if not self._told else "",
             file=file,
         )
 

@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"\(((?:[^()\\]|\\.)*)\)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BY = re.compile(r"(?:^|\s)by\s+([^\s;()]+)", re.IGNORECASE)
 _POLICY = re.compile(r"\bp\s*=\s*(none|quarantine|reject)\b", re.IGNORECASE)
-_PROPERTY = re.compile(r"([a-z][\w-]*(?:\.[\w-]+)?)\s*(?:/\s*\d+\s*)?=\s*([^\s;]*)", re.IGNORECASE)
+_PROPERTY = re.compile(r"(?<![\w.-])([a-z][\w-]*(?:\.[\w-]+)?)\s*(?:/\s*\d+\s*)?=\s*([^\s;]*)", re.IGNORECASE)
 
 
 class Result(NamedTuple):
