@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from channels.form.submission import Submission, encode
+from channels.posted import Upload
 from tests.desk import Desk, letter
 from tests.processes import ROOT, clean_environment
 
@@ -126,6 +128,15 @@ def test_people_see_what_was_taken_and_why(tmp_path: Path) -> None:
         assert words in page
     assert "Does it?" not in page
     assert "\x1b" not in page
+
+
+def test_a_message_of_another_channel_has_a_page_too(tmp_path: Path) -> None:
+    fields = {"name": "Bob", "email": "bob@nord.example", "subject": "Lamp", "message": "It is broken."}
+    upload = Upload(field="file", filename="lamp.txt", content_type="text/plain", content=b"x")
+    (tmp_path / "form").write_bytes(encode(Submission(form="contact", fields=fields, files=(upload,))))
+    page = explain("--channel", "form", tmp_path / "form", GUICHET_VAR=str(tmp_path / "var"))
+    for words in ("Bob <bob@nord.example>", "Lamp", "It is broken.", "lamp.txt (text/plain)", "language en"):
+        assert words in page
 
 
 async def test_with_a_database_it_names_the_ticket_and_changes_nothing(desk: Desk, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ _SHOWN = frozenset(
         *("reply_text", "quoted_lines", "signature", "html_present", "attachments", "auto_submitted", "auto_reason"),
         *("auto_kind", "away_until", "bounce", "bounce_recipient", "bounce_recipients", "bounce_status"),
         *("bounce_reason", "bounce_message_id", "language", "category", "priority", "why"),
-        *("outcome", "ticket", "ticket_reason"),
+        *("outcome", "ticket", "ticket_reason", "sender", "html"),
     }
 )
 
@@ -64,7 +64,7 @@ def _rows(rows: Iterable[tuple[str, str]]) -> Table:
 
 def _read(explained: Values) -> Iterator[tuple[str, str]]:
     """Who wrote what to whom."""
-    yield "From", _person(explained.get("from", {}))
+    yield "From", _person(explained.get("from") or explained.get("sender") or {})
     for name in ("to", "cc"):
         if explained.get(name):
             yield name.title(), ", ".join(map(_person, explained[name]))
@@ -76,8 +76,9 @@ def _read(explained: Values) -> Iterator[tuple[str, str]]:
     length = len(str(explained.get("text", "")))
     yield "Text", f"{length:,} characters{', and HTML' if explained.get('html_present') else ''}"
     for file in explained.get("attachments", ()):
-        within = ", shown in the text" if file["inline"] else ""
-        yield "File", f"{file['filename']} ({file['content_type']}, {file['size']:,} bytes{within})"
+        size = f", {file['size']:,} bytes" if "size" in file else ""
+        within = ", shown in the text" if file.get("inline") else ""
+        yield "File", f"{file.get('filename') or '(no name)'} ({file.get('content_type', '')}{size}{within})"
 
 
 def _person(person: Values) -> str:
@@ -116,5 +117,5 @@ def _judged(explained: Values) -> Iterator[tuple[str, str]]:
     for reason in explained.get("why", ()):
         yield "Why", str(reason)
     for name, value in explained.items():
-        if name not in _SHOWN:
+        if name not in _SHOWN and value:
             yield name, str(value)
