@@ -13,6 +13,7 @@ from config.settings import Settings
 from tests.chat_site import with_chat
 from tests.chat_window import Window, window
 from tests.desk import Desk, letter
+from tests.test_portal import SEALED
 
 
 @pytest.fixture
@@ -95,3 +96,26 @@ async def test_two_workers_tell_the_absent_once(desk: Desk) -> None:
     async with window(desk.http, desk.url) as guest:
         await talk(desk, guest)
     assert sum(await asyncio.gather(*(desk.absence.drain() for _ in range(4)))) == 1
+
+
+async def test_the_link_in_that_mail_opens_the_ticket_and_answers_into_the_chat(desk: Desk) -> None:
+    desk.settings.public_url = desk.url
+    async with window(desk.http, desk.url) as guest:
+        await talk(desk, guest)
+        token = guest.token
+    await desk.absence.drain()
+    await desk.dispatch()
+    [mail] = mails(desk)
+    body = mail.get_body()
+    assert body is not None
+    [link] = SEALED.findall(str(body.get_content()))
+    async with desk.http.get(link) as page:
+        text = await page.text()
+        assert page.status == 200
+        assert "Où est mon colis ?" in text
+        assert "Il arrive demain." in text
+    async with desk.http.post(link, data={"text": "Merci bien."}, allow_redirects=False) as answer:
+        assert answer.status == 303
+    await desk.settle()
+    async with window(desk.http, desk.url, token=token) as guest:
+        assert guest.texts[-1] == "Merci bien."

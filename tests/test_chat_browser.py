@@ -289,3 +289,27 @@ async def test_the_script_is_small_and_asks_nobody_else(desk: Desk, browser: Bro
         await page.click("button.launcher")
         await expect(page.locator(".ask, textarea").first).to_be_visible()
     assert [url for url in asked if not url.startswith(desk.url)] == []
+
+
+async def test_a_token_that_has_expired_begins_a_new_chat_and_loses_no_line(
+    desk: Desk, browser: Browser, shop: str, worker: None
+) -> None:
+    async with visit(browser, shop) as page:
+        await page.click("button.launcher")
+        await say(page, "long ago")
+        await expect(page.locator(".foot").last).to_contain_text("Sent")
+        expired = "a" + "0" * 31 + ".5f5e100.aaaaaaaaaaaaaaaa"
+        await page.evaluate(
+            """expired => {
+                const key = Object.keys(localStorage).find((key) => key.startsWith("guichet-chat"));
+                const line = { id: "not-sent-yet", text: "typed offline", by: expired.split(".")[0] };
+                line.at = new Date().toISOString();
+                localStorage.setItem(key, JSON.stringify({ token: expired, queue: [line] }));
+            }""",
+            expired,
+        )
+        await page.reload()
+        await page.click("button.launcher")
+        await expect(mine(page)).to_have_text(["typed offline"])
+        await expect(page.locator(".pending")).to_have_count(0, timeout=15_000)
+        assert await desk.wait("SELECT count(*) = 2 FROM ticket")

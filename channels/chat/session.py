@@ -9,6 +9,7 @@ they become frames. A line that was put off holds back those behind it until it 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -180,11 +181,10 @@ class Session:
         waiting, lines = [], []
         if self._guest.proved:
             await conversations.introduce(self.key, self._guest)
-        elif not fresh:
-            self._guest = await conversations.guest(self.key) or Guest()
         if not fresh:
             # In this order: a line that is settled in between stands in both, and its id says so.
-            accepted = await conversations.waiting(self.key)
+            known, accepted = await asyncio.gather(conversations.guest(self.key), conversations.waiting(self.key))
+            self._guest = self._guest if self._guest.proved else known or Guest()
             waiting = [said.decode(raw.body) for raw in accepted if raw.envelope.channel == self._counter.name]
             lines = list(await conversations.lines(self.key, after=after, most=HISTORY))
         self._window.number = max((line.number for line in lines), default=after)

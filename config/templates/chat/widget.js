@@ -24,6 +24,9 @@
     return { get: (key) => read()[key], set: (key, value) => write({ [key]: value }) };
   })();
   const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  // Who speaks: on a shared machine one person's unsent lines are not sent as another's.
+  const speaker = () => (kept.get("token") || "").split(".")[0];
+  const ours = (line) => !line.by || line.by === speaker();
   const identity = () => window.guichetIdentity || script.dataset.identity || "";
 
   // The wire: a WebSocket, or the same frames over plain HTTP where two in a row could not be opened.
@@ -62,7 +65,12 @@
         if (frame.more) this.send({ type: "since", after: this.number });
       }
       if (frame.type === "line") this.number = Math.max(this.number, frame.number);
-      if (frame.type === "error" && frame.code === "stranger") { kept.set("token", ""); this.number = 0; }
+      if (frame.type === "error" && frame.code === "stranger") {
+        const gone = speaker();
+        // An anonymous visitor whose token expired is the same person; one whom the site knew may not be.
+        if (gone.startsWith("a")) kept.set("queue", (kept.get("queue") || []).map((line) => ({ ...line, by: line.by === gone ? "" : line.by })));
+        kept.set("token", ""); this.number = 0;
+      }
       if (frame.type === "later" && !frame.id && !this.up) this.pause = frame.seconds * 1000;
       this.hear(frame);
     }
@@ -157,7 +165,7 @@
       this.lang = language;
       this.build(root);
       this.wire = new Wire((frame) => this.take(frame), (up) => this.connection(up));
-      for (const line of kept.get("queue") || []) this.show({ ...line, from: "visitor", number: 0, files: [], pending: true });
+      for (const line of (kept.get("queue") || []).filter(ours)) this.show({ ...line, from: "visitor", number: 0, files: [], pending: true });
       addEventListener("storage", (event) => { if (event.key === STORE) this.synchronise(); });
       document.addEventListener("visibilitychange", () => this.markSeen());
       if (kept.get("token") || (kept.get("queue") || []).length || identity()) this.wire.open();
@@ -374,7 +382,7 @@
     submit() {
       const text = this.text.value.trim();
       if (!text) return;
-      const line = { id: newId(), text, at: new Date().toISOString() };
+      const line = { id: newId(), text, at: new Date().toISOString(), by: speaker() };
       kept.set("queue", [...(kept.get("queue") || []), line]);
       this.text.value = "";
       this.typed();
@@ -388,7 +396,7 @@
       clearTimeout(this.held);
       this.held = 0;
       this.introduce();
-      for (const line of kept.get("queue") || []) this.wire.send({ type: "say", id: line.id, text: line.text });
+      for (const line of (kept.get("queue") || []).filter(ours)) this.wire.send({ type: "say", id: line.id, text: line.text });
     }
     unqueue(id) { const queue = kept.get("queue") || []; if (queue.some((line) => line.id === id)) kept.set("queue", queue.filter((line) => line.id !== id)); }
     acknowledged(frame) {
