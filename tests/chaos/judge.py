@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from sqlalchemy import text
 
@@ -57,7 +58,7 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
         slowest = (await connection.execute(_SLOWEST)).scalar_one()
         names = {name for name, _ticket, _times in stored}
         absent = [sent.id for sent in witness.sent.values() if sent.accepted and sent.id not in names]
-        held = {name: (await connection.execute(_HELD, {"name": name})).all() for name in absent}
+        held = {name: (await connection.execute(_HELD, {"name": name, "quoted": quote(name)})).all() for name in absent}
         unread = {name for name, rows in held.items() if any(row.as_bytes for row in rows)}
         missing = [f"{name}: {list(map(tuple, held[name]))}" for name in absent if name not in unread][:10]
     await database.dispose()
@@ -103,7 +104,8 @@ _HELD = text(
         state = 'done' AND EXISTS (
             SELECT FROM attachment WHERE attachment.message_id = inbox.message_id AND attachment.content = inbox.body
         ) AS as_bytes
-    FROM inbox WHERE position(convert_to(:name, 'UTF8') IN body) > 0
+    FROM inbox
+    WHERE position(convert_to(:name, 'UTF8') IN body) > 0 OR position(convert_to(:quoted, 'UTF8') IN body) > 0
     """
 )
 _TICKETS = text("SELECT subject, count(*) AS times FROM ticket GROUP BY subject")
