@@ -83,6 +83,40 @@ async def test_a_message_that_kills_its_reader_becomes_a_ticket_with_its_bytes(
     assert await desk.rows("SELECT 1 FROM outbox") == []
 
 
+async def test_a_message_whose_readers_are_killed_from_outside_is_read_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody, or a machine without memory, may have killed them: that is no reason to give it up at once."""
+    real, deaths = desk.ingest.reader.read, [1, 1]
+
+    async def read(raws: list[RawMessage]) -> list[Reading]:
+        if deaths:
+            deaths.pop()
+            return [Reading(killed="killed by the system", outside=True) for _ in raws]
+        return await real(raws)
+
+    monkeypatch.setattr(desk.ingest.reader, "read", read)
+    monkeypatch.setattr(ingest, "BACKOFF", (0.0,))
+    await desk.send(letter(Message_ID="<m1@x>"))
+    await desk.settle()
+    assert await outcomes(desk) == ["ticket"]
+    assert await desk.rows("SELECT 1 FROM attachment") == []
+
+
+async def test_a_message_over_which_readers_are_killed_again_and_again_becomes_a_ticket_of_its_bytes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(raws: list[RawMessage]) -> list[Reading]:
+        return [Reading(killed="killed by the system", outside=True) for _ in raws]
+
+    monkeypatch.setattr(desk.ingest.reader, "read", read)
+    monkeypatch.setattr(ingest, "BACKOFF", (0.0,))
+    await desk.send(letter())
+    await desk.settle()
+    assert await outcomes(desk) == ["ticket"]
+    assert len(await desk.rows("SELECT 1 FROM attachment")) == 1
+
+
 async def test_what_no_code_can_settle_goes_to_quarantine_and_harms_nobody_else(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

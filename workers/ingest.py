@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +32,8 @@ from workers.write import FencedError
 
 BACKOFF = (1.0, 4.0, 10.0, 30.0)
 """Seconds before the second, third … attempt. Short, because a lane waits for its oldest item."""
+MOST_STRUCK = 3
+"""At this attempt a message whose readers are killed from outside becomes a ticket of its bytes, as any that kills."""
 AHEAD = 4
 """A batch of more than a fourth of what it may hold has more behind it: the next one is claimed and read ahead. A
 smaller one has not, and would only be cut in two."""
@@ -41,8 +43,14 @@ PORTION_BYTES = 32_000_000
 log = logs.of("ingest")
 
 
-Read = tuple[list[Item], list[tuple[Claim, str]]]
-"""What reading gave: items with their messages; claims of what is no message of its channel, with the reason."""
+class Read(NamedTuple):
+    """What reading gave."""
+
+    items: list[Item]
+    malformed: list[tuple[Claim, str]]
+    """What is no message of its channel, with the reason."""
+    struck: list[tuple[Claim, str]]
+    """What two readers were killed over from outside: it may have been none of its doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +139,13 @@ class Ingest:
     async def _work(self, rows: Sequence[Any], reading: asyncio.Task[Read] | None = None) -> list[Draft]:
         """Read (unless that is under way) and settle `rows` together, or one by one where that fails."""
         try:
-            items, malformed = await (reading or self._read(rows))
+            read = await (reading or self._read(rows))
             crash_point("X8")
-            drafts = await self._settle(items)
-            for claim, reason in malformed:
+            drafts = await self._settle(read.items)
+            for claim, reason in read.malformed:
                 await self._bury(claim, reason)
+            for claim, reason in read.struck:
+                await self._defer(claim, reason)
         except FencedError:
             if len(rows) == 1:
                 log.info("item_fenced", item_id=rows[0].id)
@@ -155,16 +165,17 @@ class Ingest:
         if self._inquiring:
             raws = await inquire(raws, self.office.channels)
         readings = await self.reader.read(raws)
-        items: list[Item] = []
-        malformed: list[tuple[Claim, str]] = []
+        read = Read([], [], [])
         for row, raw, reading in zip(rows, raws, readings, strict=True):
             claim = Claim(row.id, row.attempts)
             if reading.malformed:
-                malformed.append((claim, reading.malformed))
-                continue
-            messages = reading.messages if not reading.killed else (unreadable(raw, reading.killed),)
-            items.append(Item(claim, raw.envelope, messages, await self._store(messages)))
-        return items, malformed
+                read.malformed.append((claim, reading.malformed))
+            elif reading.outside and row.attempts < MOST_STRUCK:
+                read.struck.append((claim, f"its reader was {reading.killed}"))
+            else:
+                messages = reading.messages if not reading.killed else (unreadable(raw, reading.killed),)
+                read.items.append(Item(claim, raw.envelope, messages, await self._store(messages)))
+        return read
 
     async def _body(self, row: Any) -> bytes:
         return row.body if row.body is not None else await self.objects.get(row.body_sha256)
@@ -209,7 +220,11 @@ class Ingest:
         ):
             await self._bury(claim, reason)
             return
-        seconds = BACKOFF[min(row.attempts, len(BACKOFF)) - 1]
+        await self._defer(claim, reason)
+
+    async def _defer(self, claim: Claim, reason: str) -> None:
+        """Put an item back for its next attempt, which it makes alone."""
+        seconds = BACKOFF[min(claim.attempts, len(BACKOFF)) - 1]
         async with self.database.engine.begin() as connection:
             await ledger.defer(connection, "inbox", claim, seconds=seconds, error=reason)
 

@@ -28,6 +28,7 @@ from models.envelope import RawMessage
 from workers.reading import CHUNK, EXIT_MEMORY, Reading, Task, length
 
 PIPE_BYTES = 2**20
+KILLED = "killed by the system"
 
 log = logs.of("reader")
 
@@ -62,7 +63,7 @@ class Reader:
                 last = waiting[min(max(self._begun.count(), len(answers) + 1), len(waiting)) - 1]
                 log.warning("reader_died", cause=cause, trace_id=raws[last].envelope.trace_id)
                 if suspect == last and last not in readings:
-                    readings[last] = Reading(killed=cause)
+                    readings[last] = Reading(killed=cause, outside=cause == KILLED)
                 suspect = last  # once may be the machine's fault, or an operator's; twice is the message's
         return [readings[place] for place in range(len(raws))]
 
@@ -127,7 +128,7 @@ class Reader:
         return {
             signal.SIGXCPU: "took more CPU time than allowed",
             signal.SIGALRM: "took too long",
-            signal.SIGKILL: "killed by the system",
+            signal.SIGKILL: KILLED,
         }.get(signal.Signals(-code), signal.Signals(-code).name)
 
     async def warm(self) -> None:

@@ -50,6 +50,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How the message was read, where that was asked for."""
     killed: str = ""
     """What ended the child while it read this; the item becomes a ticket that carries the raw bytes."""
+    outside: bool = False
+    """True where the system killed that child, or somebody did: perhaps none of the message's doing."""
 
 
 @dataclass(frozen=True, slots=True)
