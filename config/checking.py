@@ -70,6 +70,7 @@ def _missing_files(settings: Settings) -> Iterator[str]:
         "smtp.tls_certificate": settings.smtp.tls_certificate,
         "smtp.tls_key": settings.smtp.tls_key,
         "triage.rules": settings.triage.rules,
+        "triage.model": settings.triage.model,
         "form.definitions": settings.form.definitions,
     }
     for key, path in named.items():

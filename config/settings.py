@@ -167,6 +167,9 @@ class Triage(Section):
 
     languages: list[Language] = Field(["fr", "en"], description="Languages that are told apart; the first is default.")
     rules: Path | None = Field(None, description="A triage.toml of yours; empty: the one that ships.")
+    model: Path | None = Field(
+        None, description="A learnt model; empty: what `guichet train` put in force, or else the one that ships."
+    )
 
 
 class Form(Section):

@@ -60,7 +60,7 @@ class Desk:
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
         office = Office(
-            settings, channels, Rules.load(settings.triage.rules, settings.triage.languages), secret.key(settings)
+            settings, channels, Rules.of(settings), secret.key(settings)
         )
         self.ingest = Ingest(self.database, Objects(settings), reader, office)
         self.others: list[Database] = []

@@ -32,7 +32,7 @@ def run(settings: Settings, paths: Sequence[Path], *, channel: str, json: bool) 
 
 async def _explain_all(settings: Settings, paths: Sequence[Path], channel: str, *, json: bool) -> None:
     reader = Reader(settings, explain=True)
-    rules = Rules.load(settings.triage.rules, settings.triage.languages)
+    rules = Rules.of(settings)
     show = _show_json if json else _show
     try:
         for path in paths or _named_on_stdin():

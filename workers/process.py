@@ -50,7 +50,7 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
     reader = Reader(settings)
     channels = load(settings)
     office = Office(
-        settings, channels, Rules.load(settings.triage.rules, settings.triage.languages), secret.key(settings)
+        settings, channels, Rules.of(settings), secret.key(settings)
     )
     ingest = Ingest(database, Objects(settings), reader, office)
     deliver = Deliver(database, channels, settings)

@@ -1,20 +1,26 @@
 """The rules of triage: `triage.toml`, read and checked once at start.
 
-In: the text of such a file. Out: `Rules`. Fails: `RulesError`, which names the file and the key.
+In: the text of such a file, and a learnt model. Out: `Rules`. Fails: `RulesError`, which names the file and the key.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from config.settings import Settings
 from workers.lexicon import Lexicon, Phrase
+from workers.model import Model, ModelError
 
 SHIPPED = Path(__file__).parent.parent / "config" / "triage.toml"
+SHIPPED_MODEL = SHIPPED.with_suffix(".model")
+LEARNT = Path("triage", "model")
+"""Where below `var` the model stands that `guichet train` put in force."""
 PRIORITIES = ("low", "normal", "high", "urgent")
 STANDARD = "standard"
 COMMITMENTS = (STANDARD, 2, 4, 6, 8, 24, 48, 72)
@@ -46,15 +52,29 @@ class _Levels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     low: int
 
 
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What weighs in the priority besides the message's own words."""
+
+    tier: dict[str, int] = {}
+    """By the contact's tier."""
+    channel: dict[str, int] = {}
+    earlier: dict[str, int] = {}
+    """From so many messages of the same sender in the window of acknowledgements."""
+    overdue: int = 0
+    """For a contact of whom another ticket is past its commitment, or about to be."""
+
+
 class _Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     levels: _Levels
     negated: int
     parts: dict[str, dict[str, Any]]
     category: dict[str, int] = {}
+    context: Context = Context()
 
 
 class _Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    least: int
+    least: float
+    phrase: float
     subject: int
     question: str = OTHER
 
@@ -86,8 +106,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How much of subject and new text is read."""
     languages: tuple[str, ...]
     perimeter: str
-    least: int
-    """The weight below which a category is not believed."""
+    model: Model
+    """What was learnt about the categories."""
+    least: float
+    """The probability below which a category is not believed."""
+    phrase: float
+    """What a phrase's point adds to the log-odds of its category."""
     subject: int
     """What a phrase weighs more in the subject."""
     question: str
@@ -105,6 +129,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     negatable: frozenset[str]
     """Those of which "not" takes the words back."""
     category_urgency: dict[str, int]
+    context: Context
     commitments: dict[str, int | None]
     """Priority to hours in which the ticket must be closed; None: the standard."""
     answer_hours: dict[str, int]
@@ -113,16 +138,25 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lexicon: Lexicon
 
     @classmethod
-    def load(cls, path: Path | None = None, languages: Sequence[str] = ()) -> Rules:
+    def of(cls, settings: Settings) -> Rules:
+        """The rules and the model in force on this desk. Raises `RulesError`."""
+        return cls.load(settings.triage.rules, settings.triage.languages, model_file(settings))
+
+    @classmethod
+    def load(
+        cls, path: Path | None = None, languages: Sequence[str] = (), model: Path | Model = SHIPPED_MODEL
+    ) -> Rules:
         """Read `path`, or the rules that ship. `languages`, where given, overrule the file's. Raises `RulesError`."""
         path = path or SHIPPED
         try:
-            return cls.read(path.read_text(encoding="utf-8"), str(path), languages)
+            return cls.read(path.read_text(encoding="utf-8"), str(path), languages, model)
         except (OSError, UnicodeDecodeError) as error:
             raise RulesError(f"{path}: {error}") from error
 
     @classmethod
-    def read(cls, text: str, name: str, languages: Sequence[str] = ()) -> Rules:
+    def read(
+        cls, text: str, name: str, languages: Sequence[str] = (), model: Path | Model = SHIPPED_MODEL
+    ) -> Rules:
         """Build rules from the text of a file called `name`. Raises `RulesError`."""
         try:
             table = tomllib.loads(text)
@@ -137,7 +171,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             characters=file.characters,
             languages=tuple(file.languages),
             perimeter=file.perimeter,
+            model=model if isinstance(model, Model) else read_model(model),
             least=file.confidence.least,
+            phrase=file.confidence.phrase,
             subject=file.confidence.subject,
             question=file.confidence.question,
             negations=file.negation.words,
@@ -149,11 +185,31 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             parts=parts,
             negatable=frozenset(key for key, part in parts.items() if part.negatable),
             category_urgency=file.priority.category,
+            context=file.priority.context,
             commitments={key: hours if isinstance(hours, int) else None for key, hours in file.commitments.items()},
             answer_hours=file.answer_hours,
             products=tuple(file.products),
             lexicon=Lexicon(phrases),
         )
+
+
+def model_file(settings: Settings) -> Path:
+    """The model in force: the one that the settings name, the one that was learnt here, or the one that ships."""
+    learnt = settings.var / LEARNT
+    return settings.triage.model or (learnt if learnt.exists() else SHIPPED_MODEL)
+
+
+def read_model(path: Path) -> Model:
+    """The model at `path`. Raises `RulesError`."""
+    try:
+        return _model(path, path.stat().st_mtime_ns)
+    except (OSError, ModelError) as error:
+        raise RulesError(f"{path}: {error}" if isinstance(error, OSError) else str(error)) from error
+
+
+@cache
+def _model(path: Path, _changed: int) -> Model:
+    return Model.read(path.read_bytes(), str(path))
 
 
 def _categories(file: _File) -> Iterator[tuple[str, _Category]]:
@@ -168,6 +224,10 @@ def _check(file: _File, categories: Mapping[str, _Category]) -> None:
     """What the shape alone does not say."""
     if OTHER not in categories:
         raise RulesError(f"categories: {OTHER!r} is missing")
+    if not 0 < file.confidence.least < 1:
+        raise RulesError("confidence.least: a probability between 0 and 1 is wanted")
+    if not all(number.isdigit() for number in file.priority.context.earlier):
+        raise RulesError("priority.context.earlier: numbers of messages are wanted before the weights")
     if not file.languages:
         raise RulesError("languages: at least one is needed")
     for key, category in categories.items():

@@ -1,27 +1,39 @@
-"""What a message is about, how pressing it is, and in which language: decided by rules, and explained. Pure.
+"""What a message is about, how pressing it is, and in which language: decided offline, and explained. Pure.
 
-In: an `InboundMessage` and the `Rules` of a triage.toml. Out: a `Triage`, whose `why` has one sentence a decision,
-naming the words that weighed. Nothing fails: a message that says nothing is "other", normal, in the default language.
+In: an `InboundMessage`, the `Rules` of a triage.toml with their model, and what is known of the sender. Out: a
+`Triage`, whose `why` has one sentence a decision, naming the words that weighed. Nothing fails: a message that says nothing is "other", normal, in the default language.
 
 The same message and rules give the same answer, always, in a time that grows with the length of the text alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from models.envelope import InboundMessage
+from workers.category import NAMED, Category, categorise
 from workers.language import Detector
 from workers.lexicon import STOP, Phrase, fold, tokens
-from workers.rules import OTHER, PRIORITIES, Rules
+from workers.rules import PRIORITIES, Rules
 
-__all__ = ["Rules", "Triage", "triage"]
+__all__ = ["Rules", "Sender", "Triage", "triage"]
 
-NAMED = 4
-"""How many words a sentence of `why` names at most."""
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of who wrote, and how, before a word is read."""
+
+    tier: str = ""
+    channel: str = ""
+    earlier: int = 0
+    """Their messages in the window of acknowledgements, this one not counted."""
+    overdue: bool = False
+    """Whether another ticket of theirs is past its commitment, or about to be."""
+
+
+NOBODY = Sender()
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,24 +75,30 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
         return f"{'not ' if self.negated else ''}'{self.phrase.text}' ({self.weight:+d})"
 
 
-def triage(message: InboundMessage, rules: Rules) -> Triage:
-    """Sort `message` by `rules`."""
+def triage(message: InboundMessage, rules: Rules, sender: Sender = NOBODY) -> Triage:
+    """Sort `message` of `sender` by `rules`."""
     text = read(message, rules)
     hits = _hits(text, rules)
     language, why_language = _language(message, text, rules)
-    category, sure, why_category = _category(message, text, hits, rules)
-    priority, why_priority = _priority(message, hits, category if sure else "", rules)
+    category = _category(message, text, hits, rules)
+    priority, why_priority = _priority(message, hits, category.name if category.sure else "", sender, rules)
     product, why_product = _product(message, hits, rules)
     return Triage(
         language=language,
-        category=category,
+        category=category.name,
         priority=priority,
         product=product,
         commitment=rules.commitments[priority],
         perimeter=rules.perimeter,
-        sure=sure,
-        why=tuple(filter(None, (why_language, why_category, why_priority, why_product))),
+        sure=category.sure,
+        why=tuple(filter(None, (why_language, category.why, why_priority, why_product))),
     )
+
+
+def category_of(message: InboundMessage, rules: Rules) -> Category:
+    """The category alone, with how probable it is."""
+    text = read(message, rules)
+    return _category(message, text, _hits(text, rules), rules)
 
 
 def read(message: InboundMessage, rules: Rules) -> Text:
@@ -129,22 +147,17 @@ def _detector(languages: tuple[str, ...]) -> Detector:
     return Detector(languages)
 
 
-def _category(message: InboundMessage, text: Text, hits: Sequence[Hit], rules: Rules) -> tuple[str, bool, str]:
-    """The category, whether it is believed, and why."""
+def _category(message: InboundMessage, text: Text, hits: Sequence[Hit], rules: Rules) -> Category:
     given = message.fields.get("category", "")
     if given in rules.categories:
-        return given, True, f"category {given}: chosen by the sender"
-    weights: dict[str, list[int]] = {category: [] for category in rules.categories}
+        return Category(given, True, f"category {given}: chosen by the sender")
+    weights: dict[str, list[int]] = {}
     for hit in hits:
         if hit.phrase.group == "category":
-            weights[hit.phrase.key].append(hit.weight)
-    scores = {category: _sum(found) for category, found in weights.items()}
-    best = max(scores, key=scores.__getitem__)
-    if scores[best] < rules.least and "?" in text.original and rules.question != OTHER:
-        return rules.question, False, f"category {rules.question}: a question, and no words for another"
-    if scores[best] < rules.least:
-        return OTHER, False, f"category {OTHER}: no words that speak clearly for another"
-    return best, True, f"category {best}: {_named(hits, 'category', best)}"
+            weights.setdefault(hit.phrase.key, []).append(hit.weight)
+    points = {name: _sum(found) for name, found in weights.items()}
+    phrases = {name: _named(hits, "category", name) for name in weights}
+    return categorise(text.found, points, rules, question="?" in text.original, phrases=phrases)
 
 
 def _sum(weights: Sequence[int]) -> float:
@@ -152,19 +165,31 @@ def _sum(weights: Sequence[int]) -> float:
     return (max(weights, default=0) + sum(weights)) / 2
 
 
-def _priority(message: InboundMessage, hits: Sequence[Hit], category: str, rules: Rules) -> tuple[str, str]:
+def _priority(
+    message: InboundMessage, hits: Sequence[Hit], category: str, sender: Sender, rules: Rules
+) -> tuple[str, str]:
     """The priority and why. `category` is '' where it is not believed."""
     given = message.fields.get("priority", "")
     if given in PRIORITIES:
         return given, f"priority {given}: chosen by the sender"
-    parts = _parts(hits, rules)
-    base = rules.category_urgency.get(category, 0)
-    score = base + sum(hit.weight for hit in parts.values())
-    reasons = [f"{part} {hit}" for part, hit in parts.items()]
-    if base:
-        reasons.append(f"category {category} ({base:+d})")
-    priority = _level(score, rules)
-    return priority, f"priority {priority}: {', '.join(reasons) or 'nothing out of the ordinary'}"
+    parts = {part: (hit.weight, str(hit)) for part, hit in _parts(hits, rules).items()}
+    for part, weight, reason in _circumstances(category, sender, rules):
+        if weight and weight > parts.get(part, (-99, ""))[0]:
+            parts[part] = weight, f"{reason} ({weight:+d})"
+    priority = _level(sum(weight for weight, _reason in parts.values()), rules)
+    reasons = ", ".join(f"{part} {reason}" for part, (_weight, reason) in parts.items())
+    return priority, f"priority {priority}: {reasons or 'nothing out of the ordinary'}"
+
+
+def _circumstances(category: str, sender: Sender, rules: Rules) -> Iterator[tuple[str, int, str]]:
+    """What weighs besides the words: part, weight, reason."""
+    context = rules.context
+    yield "category", rules.category_urgency.get(category, 0), category
+    yield "tier", context.tier.get(sender.tier, 0), sender.tier
+    yield "channel", context.channel.get(sender.channel, 0), sender.channel
+    times = [weight for number, weight in context.earlier.items() if sender.earlier >= int(number)]
+    yield "repeated", max(times, default=0), f"{sender.earlier} messages just before"
+    yield "commitment", context.overdue if sender.overdue else 0, "another ticket is past its time"
 
 
 def _parts(hits: Sequence[Hit], rules: Rules) -> dict[str, Hit]:
