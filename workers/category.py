@@ -9,7 +9,7 @@ model knows lives by its phrases. What is not probable enough is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -33,9 +33,14 @@ class Category(msgspec.Struct, frozen=True):
 
 
 def categorise(
-    found: Sequence[str], points: Mapping[str, float], rules: Rules, *, question: bool, phrases: Mapping[str, str]
+    found: Sequence[str],
+    points: Mapping[str, float],
+    rules: Rules,
+    *,
+    question: bool,
+    phrases: Callable[[str], str],
 ) -> Category:
-    """Decide. `points` and `phrases` hold for each category with phrases in the text their sum, and their words."""
+    """Decide. `points` holds the sum of each category that has phrases in the text; `phrases` names those of one."""
     scores = rules.model.score(found, question=question)
     odds = _odds(scores, points, rules)
     chances = softmax(odds)
@@ -66,9 +71,9 @@ def _odds(scores: Scores, points: Mapping[str, float], rules: Rules) -> list[flo
     return [scores.by_label.get(name, middle) + worth * points.get(name, 0.0) for name in rules.categories]
 
 
-def _because(scores: Scores, name: str, model: Model, phrases: Mapping[str, str]) -> str:
+def _because(scores: Scores, name: str, model: Model, phrases: Callable[[str], str]) -> str:
     """The phrases and the learnt words that weighed most."""
     learnt = model.strongest(scores, name, NAMED) if name in scores.by_label else []
     words = ", ".join(f"'{word}' ({pull:+.1f})" for word, pull in learnt)
-    parts = (phrases.get(name, ""), f"learnt {words}" if words else "")
+    parts = (phrases(name), f"learnt {words}" if words else "")
     return "; ".join(filter(None, parts)) or "no single word"

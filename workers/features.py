@@ -3,7 +3,8 @@
 In: folded tokens (see `workers.lexicon.tokens`). Out: distinct words with two marks, one for a question, one for the
 length of the text; and the pairs of tokens that stand side by side. A word is more than itself: it is also its groups
 of three to five letters, so that "facturation" and a misspelt "factruation" say nearly the same. Words and groups are
-hashed to buckets; pairs are kept by name. Nothing fails.
+hashed to buckets by a checksum that is the same on every machine (CRC-32 of ISO 3309); pairs are kept by name. Nothing
+fails.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from zlib import crc32
 
 from workers.lexicon import STOP
 
-SHORTEST, LONGEST = 3, 5
+SIZES = (3, 4, 5)
 """Letters of a group, the word's edges among them."""
 MOST_LETTERS = 24
 """Letters of a word that are looked at."""
 BUCKETS = 1 << 17
+_MASK = BUCKETS - 1
 QUESTION, LENGTH = "?", "#"
 """The marks; a text's own tokens never look like them."""
 
@@ -41,14 +43,12 @@ def pairs(found: Sequence[str]) -> Iterator[Pair]:
 
 
 def buckets(word: str) -> list[int]:
-    """Of a word and of its groups of letters; of a mark, its own."""
-    if len(word) == 1 or word.startswith(LENGTH):
-        return [_bucket(word)]
-    edged = f"_{word[:MOST_LETTERS]}_"
-    groups = {edged[at : at + size] for size in range(SHORTEST, LONGEST + 1) for at in range(len(edged) - size + 1)}
-    return [_bucket(word), *map(_bucket, sorted(groups))]
-
-
-def _bucket(name: str) -> int:
-    """A checksum, the same on every machine (CRC-32 of ISO 3309)."""
-    return crc32(name.encode()) % BUCKETS
+    """Of a word and of its groups of letters, each once; of a mark or a number, its own."""
+    octets = word.encode()
+    if len(word) == 1 or not word.isalpha():
+        return [crc32(octets) & _MASK]
+    edged = b"_%b_" % octets[:MOST_LETTERS]
+    ends = len(edged) + 1
+    groups = {crc32(edged[at : at + size]) & _MASK for size in SIZES for at in range(ends - size)}
+    groups.discard(whole := crc32(octets) & _MASK)
+    return [whole, *groups]

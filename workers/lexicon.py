@@ -32,7 +32,7 @@ STEM = 3
 STOP = "."
 """The token for every mark that ends a clause."""
 
-KNOWN_TOKENS = 8192
+KNOWN_TOKENS = 16_384
 """How many words of past texts a lexicon remembers the phrases of."""
 
 ELIDED = ("c", "d", "j", "l", "m", "n", "s", "t", "qu", "jusqu", "lorsqu")

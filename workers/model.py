@@ -21,11 +21,20 @@ import msgspec
 
 from workers import features
 from workers.lanes import pack, unpack
-from workers.lexicon import KNOWN_TOKENS
 
 FORMAT = 1
 LEVEL = 8
 """Steps of a squared weight of a feature: 8 stands for 1."""
+
+
+MOST_WORDS = 16_384
+"""How many words of past texts a model remembers the sums of: 4 MB."""
+LEAST_NAMED = 0.1
+"""Log-odds below which a word is not named among those that weighed."""
+SHORT_TEXT = 60.0
+"""The length, as a vector, of about the shortest text of which words are named."""
+
+Unit = str | features.Pair
 
 
 class ModelError(ValueError):
@@ -71,13 +80,13 @@ class Scores(msgspec.Struct, frozen=True):
 
     by_label: dict[str, float]
     """Log-odds, up to a number that all labels share."""
-    words: frozenset[str] | set[str]
+    words: set[str]
     pairs: list[features.Pair]
     length: float
 
 
 class Model:
-    """A model, ready to score. Threads may share one."""
+    """A model, ready to score. What it remembers changes nothing of its answers."""
 
     def __init__(self, table: Table) -> None:
         self.about = table.about
@@ -90,7 +99,11 @@ class Model:
         self._rows = [0, *rows[: len(rows) - len(table.pairs)]]
         self._pairs = dict(zip(table.pairs, rows[len(rows) - len(table.pairs) :], strict=True))
         self._words: dict[str, int] = {}
-        self._pulls: dict[str | features.Pair, array[int]] = {}
+        self._least = round(LEAST_NAMED * SHORT_TEXT / table.about.scale)
+        self._strong_pairs: dict[str, dict[Unit, int]] = {label: {} for label in table.about.labels}
+        for pair, packed in self._pairs.items():
+            self._note(pair, packed, self._strong_pairs)
+        self._strong = {label: dict(pairs) for label, pairs in self._strong_pairs.items()}
 
     @classmethod
     def read(cls, octets: bytes, name: str) -> Model:
@@ -115,8 +128,7 @@ class Model:
         """How strongly the text of these tokens speaks for each label."""
         words = features.words(found, question=question)
         pairs = list(filter(self._pairs.__contains__, features.pairs(found)))
-        known = self._remember(words)
-        total = sum(map(known.__getitem__, words)) + sum(map(self._pairs.__getitem__, pairs))
+        total = self._sum(words) + sum(map(self._pairs.__getitem__, pairs))
         square, *weights = unpack(total, self._lanes)
         length = math.sqrt(square / LEVEL) or 1.0
         share = self.about.scale / length
@@ -128,38 +140,48 @@ class Model:
 
     def strongest(self, scores: Scores, label: str, most: int) -> list[tuple[str, float]]:
         """The words and pairs that spoke most for `label` rather than for the others, with how much, in log-odds."""
-        lane, share = self.about.labels.index(label), self.about.scale / scores.length
-        least = 0.1 / share
-        pulls = [(self._pull(unit)[lane], unit) for unit in (*scores.words, *scores.pairs)]
-        strong = sorted((-pull, _name(unit)) for pull, unit in pulls if pull > least)
-        return [(name, -pull * share) for pull, name in strong[:most] if name]
+        strong, share = self._strong[label], self.about.scale / scores.length
+        pulls = [(strong[unit] * share, unit) for unit in strong.keys() & scores.words]
+        pulls += [(strong[unit] * share, unit) for unit in scores.pairs if unit in strong]
+        pulls.sort(key=_strongest_first)
+        return [(_name(unit), pull) for pull, unit in pulls[:most] if pull >= LEAST_NAMED]
 
-    def _remember(self, words: set[str]) -> dict[str, int]:
-        """What each word weighs, those of earlier texts remembered."""
-        if len(self._words) > KNOWN_TOKENS:
-            self._words, self._pulls = {}, {}
-        known = self._words
-        for word in words.difference(known):
+    def _sum(self, words: set[str]) -> int:
+        """What the words weigh together. Those that are met for the first time are worked out and remembered."""
+        try:
+            return sum(map(self._words.__getitem__, words))
+        except KeyError:
+            self._remember(words)
+            return sum(map(self._words.__getitem__, words))
+
+    def _remember(self, words: set[str]) -> None:
+        unknown = words.difference(self._words)
+        if len(self._words) + len(unknown) > MOST_WORDS:
+            self._words = {}
+            self._strong = {label: dict(pairs) for label, pairs in self._strong_pairs.items()}
+            unknown = words
+        for word in unknown:
             rows = map(self._row.__getitem__, features.buckets(word))
-            known[word] = sum(map(self._rows.__getitem__, rows))
-        return known
+            self._words[word] = packed = sum(map(self._rows.__getitem__, rows))
+            if not word.startswith(features.LENGTH):
+                self._note(word, packed, self._strong)
 
-    def _pull(self, unit: str | features.Pair) -> array[int]:
-        """By how much a word or pair speaks for each label more than for the mean of them."""
-        pull = self._pulls.get(unit)
-        if pull is None:
-            packed = self._pairs[unit] if isinstance(unit, tuple) else self._remember({unit})[unit]
-            _square, *weights = unpack(packed, self._lanes)
-            mean = sum(weights) // len(weights)
-            pull = self._pulls[unit] = array("q", [weight - mean for weight in weights])
-        return pull
+    def _note(self, unit: Unit, packed: int, strong: dict[str, dict[Unit, int]]) -> None:
+        """Note a word or pair under each label for which it speaks strongly enough to be named."""
+        _square, *weights = unpack(packed, self._lanes)
+        mean = sum(weights) // len(weights)
+        for label, weight in zip(self.about.labels, weights, strict=True):
+            if weight - mean > self._least:
+                strong[label][unit] = weight - mean
 
 
-def _name(unit: str | features.Pair) -> str:
-    """A word or pair as people read it; '' for the length of the text, which is no word."""
-    if isinstance(unit, tuple):
-        return " ".join(unit)
-    return "" if unit.startswith(features.LENGTH) else unit
+def _strongest_first(pull: tuple[float, Unit]) -> tuple[float, str]:
+    return -pull[0], _name(pull[1])
+
+
+def _name(unit: Unit) -> str:
+    """A word or pair as people read it."""
+    return " ".join(unit) if isinstance(unit, tuple) else unit
 
 
 def _rows(table: Table) -> list[int]:

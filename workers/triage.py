@@ -9,7 +9,7 @@ The same message and rules give the same answer, always, in a time that grows wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -156,8 +156,8 @@ def _category(message: InboundMessage, text: Text, hits: Sequence[Hit], rules: R
         if hit.phrase.group == "category":
             weights.setdefault(hit.phrase.key, []).append(hit.weight)
     points = {name: _sum(found) for name, found in weights.items()}
-    phrases = {name: _named(hits, "category", name) for name in weights}
-    return categorise(text.found, points, rules, question="?" in text.original, phrases=phrases)
+    named = partial(_named, hits, "category")
+    return categorise(text.found, points, rules, question="?" in text.original, phrases=named)
 
 
 def _sum(weights: Sequence[int]) -> float:
