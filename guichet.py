@@ -245,6 +245,34 @@ def explain(
 
 
 @app.command()
+def train(
+    file: Annotated[
+        Path | None, typer.Option("--from", help="Labelled messages, CSV or JSON lines with text and label.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="Labelled messages to compare on, never learnt from.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the model goes; by default it is put in force.")] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Learn without the seed set.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn categories from agents' corrections. Exit status 1 where the model in force sorts better, and stays."""
+    from workers import examples
+    from workers import train as training
+    from workers.rules import RulesError
+
+    try:
+        given = examples.read(file) if file else []
+        corrected = given if file else ask(training.corrections)
+        report = training.train(
+            settings_or_exit(), corrected, test=examples.read(test) if test else [], alone=alone, out=out
+        )
+    except (examples.ExamplesError, training.TrainingError, RulesError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+    training.show(report, json=json)
+    sys.exit(0 if report.written else 1)
+
+
+@app.command()
 def simulate(
     rate: Annotated[float, typer.Option(help="Messages a second.")] = 20,
     seconds: Annotated[float, typer.Option(help="For how long.")] = 30,
