@@ -6,11 +6,11 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos fmt lock clean
+.PHONY: help run test check bench chaos read-quality fmt lock clean
 MAKEFLAGS += --no-print-directory
 
 help:     ## List these commands
-	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: $(STAMP)   ## Set up, start everything, print the addresses; Ctrl-C ends it
 	@$(BIN)/guichet up
@@ -31,6 +31,9 @@ bench: $(STAMP) ## Measure throughput and latency; results in var/bench.json
 
 chaos: $(STAMP) ## Kill everything under load, again and again, and look for lost or doubled messages
 	@$(BIN)/python -m tests.chaos
+
+read-quality: $(STAMP) ## How well mail is read: a table over our corpus, or over CORPUS=folder; WORST=5 names cases
+	@$(BIN)/python -m tests.quality $(CORPUS) --worst $(or $(WORST),0)
 
 fmt: $(STAMP)   ## Format the code and mend what the linter can
 	$(BIN)/ruff format .

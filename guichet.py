@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -197,14 +198,37 @@ def check() -> None:
 
 
 @app.command()
-def balance(json: Json = False) -> None:
+def balance(
+    by_account: Annotated[bool, typer.Option(help="Each of our addresses and numbers apart.")] = False,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="What came in on that day (UTC).")] = None,
+    recount: Annotated[
+        bool, typer.Option(help="Read the whole inbox, and compare with the sums that are kept.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show that what was received is what became of it. Exit status 1 where it is not."""
     from gateway import tables
-    from models.balance import balance as count
+    from models import balance as books
 
-    rows = ask(count)
+    date = day.date() if day else None
+    rows = ask(functools.partial(books.accounts if by_account else books.balance, day=date))
     tables.show_balance(rows, json=json)
-    sys.exit(1 if any(row.difference for row in rows) else 0)
+    wrong = any(row.difference for row in rows)
+    for kept, found in ask(books.disagreements) if recount else ():
+        typer.echo(f"The sums that are kept are wrong (no message is): kept {kept}, recounted {found}.", err=True)
+        wrong = True
+    sys.exit(1 if wrong else 0)
+
+
+@app.command()
+def fetching(json: Json = False) -> None:
+    """Show how fetching from mailboxes fares. Exit status 1 where one fails, or where mails are missing here."""
+    from gateway import tables
+    from models.cursor import standings
+
+    rows = ask(standings)
+    tables.show_places(rows, json=json)
+    sys.exit(1 if any(row.last_error or row.drift for row in rows) else 0)
 
 
 @app.command()

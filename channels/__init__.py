@@ -39,7 +39,14 @@ class Malformed(ChannelError):
 
 
 class Refused(ChannelError):
-    """The provider said no for good. The text is the provider's reason, shown to the agent."""
+    """The provider said no for good. The text is the provider's reason, shown to the agent.
+
+    `gone`: the address does not exist, so nothing automatic should be sent there for a while.
+    """
+
+    def __init__(self, reason: str, *, gone: bool = False) -> None:
+        super().__init__(reason)
+        self.gone = gone
 
 
 class Unavailable(ChannelError):
@@ -96,8 +103,8 @@ class Cursor(Protocol):
         """Those of `keys` (channel, account, external id) that were never accepted."""
         ...
 
-    async def succeed(self, *, backlog: int) -> None:
-        """Note for people: a look went well, and so many messages are still to be fetched."""
+    async def succeed(self, *, backlog: int, complaint: str = "") -> None:
+        """Note for people: a look went well, so many messages are still to be fetched, and what could not be done."""
         ...
 
     async def fail(self, error: str) -> None:
@@ -140,10 +147,13 @@ class Channel:
     """Base of all channels. Each hook does nothing by default.
 
     `repeatable` says that delivering the same `OutboundMessage` twice cannot reach the customer twice, so an
-    acknowledgement whose delivery was cut off may safely be delivered again.
+    acknowledgement whose delivery was cut off may safely be delivered again. `inquires` says that `inquire` is to be
+    called, for `patience` seconds at most.
     """
 
     repeatable: bool = False
+    inquires: bool = False
+    patience: float = 0.0
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -156,6 +166,13 @@ class Channel:
         """Where customers come in, worded in `language`."""
         return ()
 
+    async def inquire(self, raw: RawMessage) -> RawMessage:
+        """Ask outside what `normalise` needs to judge who wrote, and add it as evidence. Called where `inquires`.
+
+        Runs in a worker, before the message is read, and is cut off after `patience` seconds: then there is none.
+        """
+        return raw
+
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""
         raise NotImplementedError
@@ -163,6 +180,14 @@ class Channel:
     def is_ours(self, address: str) -> bool:  # noqa: ARG002 - a hook: channels that have addresses answer it
         """Whether `address` is one of our own on this channel."""
         return False
+
+    def could_be_ours(self, address: str) -> bool:
+        """Whether `address` may be one of ours, as far as the settings can say."""
+        return self.is_ours(address)
+
+    def mailbox(self, address: str) -> str:
+        """The mailbox that `address` leads to, where several lead to the same one."""
+        return address
 
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""

@@ -7,12 +7,14 @@ inside `structlog.contextvars.bound_contextvars(trace_id=…)`, so that every li
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TextIO, cast
 
+import msgspec
 import structlog
 
 from config.settings import Log
@@ -48,13 +50,9 @@ def configure(settings: Log, *, process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    colours = sys.stderr.isatty()
     stream = cast("TextIO", Unfailing(sys.stderr))
-    last: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if settings.json_lines
-        else structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)
-    )
+    readable = structlog.dev.ConsoleRenderer(pad_event_to=0) if sys.stderr.isatty() else plain_line
+    last: Any = structlog.processors.JSONRenderer(to_json) if settings.json_lines else readable
     structlog.configure(
         processors=[*shared, escape, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -78,6 +76,25 @@ def escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
         if isinstance(value, str) and name != "exception" and not value.isprintable():
             event[name] = value.encode("unicode_escape").decode()
     return event
+
+
+def plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """One readable line without colours: time, level, event, then `name=value` in order of name."""
+    exception = event.pop("exception", "")
+    head = f"{event.pop('timestamp', '')} [{event.pop('level', '')}] {event.pop('event', '')}"
+    fields = "".join([f" {name}={_plain(event[name])}" for name in sorted(event)])
+    return f"{head}{fields}\n{exception}" if exception else head + fields
+
+
+def _plain(value: Any) -> str:
+    """A value that ends where the next blank is, or else stands in quotes."""
+    text = str(value)
+    return text if text and " " not in text and '"' not in text and "=" not in text else json.dumps(text)
+
+
+def to_json(event: object, **_options: Any) -> str:
+    """JSON of a line; what JSON does not know is shown as text."""
+    return msgspec.json.encode(event, enc_hook=str).decode()
 
 
 def trace(trace_id: str, **ids: Any) -> AbstractContextManager[Any]:

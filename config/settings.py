@@ -57,13 +57,15 @@ class Smtp(Section):
 
 
 class OAuth(Section):
-    """A mailbox that wants tokens instead of a password: Google, Microsoft 365 (RFC 6749 §6)."""
+    """An account that wants tokens instead of a password: Google, Microsoft 365 (RFC 6749)."""
 
     token_url: str = Field(description="Where tokens are had: https://oauth2.googleapis.com/token, for one.")
     client_id: str = Field(description="The application that was registered with the provider.")
     client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public application.")
-    refresh_token: SecretStr = Field(description="What the mailbox's owner granted the application.")
-    scope: str = Field("", description="Microsoft 365: https://outlook.office.com/IMAP.AccessAsUser.All offline_access")
+    refresh_token: SecretStr = Field(
+        SecretStr(""), description="What the owner granted the application; empty: it asks by its own secret (§4.4)."
+    )
+    scope: str = Field("", description="What is asked for; docs/imap.md and docs/sending.md name the usual ones.")
 
 
 class ImapFolder(Section):
@@ -110,11 +112,16 @@ class ImapAccount(Section):
 class Relay(Section):
     """How mail leaves. Without a host it goes into the maildir `var/outgoing`."""
 
+    accounts: list[str] = Field(
+        [], description="Of a relay in mail.relays: our addresses whose mail goes out by it (`*` allowed)."
+    )
     host: str = Field("", description="Mail relay; empty: deliver into the local maildir.")
     port: Port = Field(587, description="Port of the relay.")
     username: str = Field("", description="Name to log in with; empty: no login.")
-    password: SecretStr = Field(SecretStr(""), description="Password to log in with.")
+    password: SecretStr = Field(SecretStr(""), description="Password to log in with; not used with oauth.")
+    oauth: OAuth | None = Field(None, description="Log in by XOAUTH2.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
+    tls_ca: Path | None = Field(None, description="PEM file of the authority to trust; empty: the system's.")
     timeout_seconds: float = Field(60, gt=0, description="Bound on connecting and on each reply but the last.")
 
 
@@ -123,7 +130,39 @@ class Mail(Section):
 
     sender_name: str = Field("Support", description="Name beside our address in From.")
     domain: str = Field("", description="Domain of our Message-IDs; empty: the domain of the sending account.")
+    forwarders: list[str] = Field(
+        [], description="Addresses of your own people (`*` allowed): what they forward to us counts for its author."
+    )
     relay: Relay = Relay()
+    relays: dict[str, Relay] = Field({}, description="Relays of single accounts, by a name of yours.")
+
+
+class Authenticity(Section):
+    """Who wrote a mail: what our mail server says, else what the DNS says. See docs/authenticity.md."""
+
+    authserv_ids: list[str] = Field(
+        [], description="Names under which your mail server writes Authentication-Results; empty: none is believed."
+    )
+    fields: int = Field(1, ge=1, le=10, description="How many such fields your mail server adds to a mail.")
+    dns: bool = Field(False, description="Where your mail server says nothing: check DKIM, SPF and DMARC ourselves.")
+    nameservers: list[str] = Field([], description="DNS servers, `address` or `address:port`; empty: the system's.")
+    timeout_seconds: float = Field(
+        3, gt=0, le=10, description="A mail waits for the DNS so long, then counts unproved."
+    )
+
+
+class Threading(Section):
+    """Which ticket a message joins. See docs/threading.md."""
+
+    reopen_days: float = Field(
+        30, ge=0, description="What answers a ticket that ended longer ago opens a new one that continues it."
+    )
+    subject_days: float = Field(
+        30, ge=0, description="An answer without usable ids finds a ticket so old by its subject."
+    )
+    require_proof: bool = Field(
+        False, description="Let nobody join whose address is neither proved nor aligned, unless by a seal of ours."
+    )
 
 
 class Acknowledge(Section):
@@ -133,7 +172,7 @@ class Acknowledge(Section):
     address_hours: float = Field(24, gt=0, description="At most one acknowledgement per address in so many hours.")
     window_minutes: int = Field(180, gt=0, description="Window of the next two limits.")
     same_subject: int = Field(2, gt=0, description="From so many messages with one subject from one sender: none.")
-    any_subject: int = Field(10, gt=0, description="From so many messages of one sender: none.")
+    any_subject: int = Field(10, gt=0, description="From so many messages of one sender: none. Above 1000: no limit.")
     domain_hour: int = Field(20, gt=0, description="Acknowledgements per sender domain per hour; then held.")
     source_hour: int = Field(20, gt=0, description="Acknowledgements per source network (/24, /64) per hour.")
     account_hour: int = Field(200, gt=0, description="Acknowledgements per account of ours per hour.")
@@ -219,6 +258,8 @@ class Settings(BaseSettings):
     imap: dict[str, ImapAccount] = Field({}, description="Mailboxes that mail is fetched from, by a name of yours.")
     mail: Mail = Mail()
     form: Form = Form()
+    authenticity: Authenticity = Authenticity()
+    threading: Threading = Threading()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()

@@ -67,6 +67,12 @@ class Waiting:
         key: UUID = self.row[0]
         return key
 
+    @property
+    def trace_id(self) -> str:
+        """The id that every line on its way carries."""
+        trace_id: str = self.row[_COLUMNS.index("trace_id")]
+        return trace_id
+
     def answer(self, item_id: int, digest: str, known: bool) -> Accepted:
         """What its sender is told, of the item that stands under its key."""
         same: bool = self.row[_COLUMNS.index("body_sha256")] == digest
@@ -119,7 +125,10 @@ class Inbox:
         if group:
             self.accepted += len(group)
             self.ring()
-        return [waiting.answer(*accepted[waiting.key]) for waiting in group]
+        answers = [waiting.answer(*accepted[waiting.key]) for waiting in group]
+        for waiting, answer in zip(group, answers, strict=True):
+            log.info("message_accepted", trace_id=waiting.trace_id, item_id=answer.item_id, repeated=answer.repeated)
+        return answers
 
     async def _place(self, body: bytes) -> bytes | None:
         """The body for the row, or None once it stands in the object store."""
@@ -167,8 +176,10 @@ class Inbox:
                 raise
             return
         for waiting in group:
+            answer = waiting.answer(*accepted[waiting.key])
             if not waiting.future.done():
-                waiting.future.set_result(waiting.answer(*accepted[waiting.key]))
+                waiting.future.set_result(answer)
+            log.info("message_accepted", trace_id=waiting.trace_id, item_id=answer.item_id, repeated=answer.repeated)
         self.accepted += len(group)
         crash_point("X3")
         self.ring()

@@ -51,10 +51,10 @@ class LeasedCursor:
         """Those of `keys` (channel, account, external id) that were never accepted."""
         return await self.inbox.absent(keys)
 
-    async def succeed(self, *, backlog: int) -> None:
+    async def succeed(self, *, backlog: int, complaint: str = "") -> None:
         """Note a look that went well."""
         async with self._transaction() as connection:
-            await cursor.succeed(connection, self.name, backlog=backlog)
+            await cursor.succeed(connection, self.name, backlog=backlog, complaint=complaint.replace("\0", ""))
 
     async def fail(self, error: str) -> None:
         """Note a failure."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -10,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.keys import DATABASE, INBOX, REDIS
 from models.balance import balance, depths
+from models.cursor import Standing, standings
 
 
 def mount(app: web.Application) -> None:
@@ -40,6 +42,7 @@ async def metrics(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(5), request.app[DATABASE].engine.connect() as connection:
             rows, queues = await balance(connection), await depths(connection)
+            places = await standings(connection)
     except (SQLAlchemyError, OSError, TimeoutError):
         _gauge(registry, "guichet_database_up", "Whether PostgreSQL answers", 0)
     else:
@@ -54,7 +57,21 @@ async def metrics(request: web.Request) -> web.Response:
             for state in ("pending", "due", "dead", "retried"):
                 queue.labels(depth.queue, state).set(getattr(depth, state))
             age.labels(depth.queue).set(depth.oldest_seconds)
+        _places(registry, places)
     return web.Response(body=generate_latest(registry), content_type="text/plain", charset="utf-8")
+
+
+def _places(registry: CollectorRegistry, places: Sequence[Standing]) -> None:
+    failing = Gauge("guichet_fetch_failing", "1 where fetching from a place fails", ["place"], registry=registry)
+    since = Gauge("guichet_fetch_success_age_seconds", "Age of the last good look", ["place"], registry=registry)
+    backlog = Gauge("guichet_fetch_backlog", "Messages there, still to be fetched", ["place"], registry=registry)
+    missing = Gauge("guichet_fetch_missing", "Messages there that should be stored here", ["place"], registry=registry)
+    for place in places:
+        failing.labels(place.name).set(bool(place.last_error))
+        backlog.labels(place.name).set(place.backlog)
+        missing.labels(place.name).set(place.drift or 0)
+        if place.success_age is not None:
+            since.labels(place.name).set(place.success_age)
 
 
 def _gauge(registry: CollectorRegistry, name: str, help_text: str, value: float) -> None:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.balance import Balance
+from models.balance import AccountBalance, Balance
+from models.cursor import Standing as Place
 from models.listing import TicketLine, TicketWhole
 
 BALANCE = ("received", "ticket", "appended", "duplicate", "machine", "quarantined", "pending", "difference")
@@ -26,11 +27,31 @@ def show_balance(rows: Sequence[Balance], *, json: bool) -> None:
     if json:
         show_json(rows)
         return
-    table = Table("channel", *BALANCE, title="Balance", title_justify="left")
+    apart = any(isinstance(row, AccountBalance) for row in rows)
+    table = Table("channel", *(["account"] if apart else []), *BALANCE, title="Balance", title_justify="left")
     for row in rows:
-        table.add_row(row.channel, *(str(getattr(row, name)) for name in BALANCE))
+        account = [escape(row.account)] if isinstance(row, AccountBalance) else []
+        table.add_row(row.channel, *account, *(str(getattr(row, name)) for name in BALANCE))
     table.add_section()
-    table.add_row("all", *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
+    table.add_row("all", *([""] if apart else []), *(str(sum(getattr(row, name) for row in rows)) for name in BALANCE))
+    Console(emoji=False).print(table)
+
+
+def show_places(rows: Sequence[Place], *, json: bool) -> None:
+    """One line a place that is fetched from."""
+    if json:
+        show_json(rows)
+        return
+    table = Table("place", "held", "last look, s ago", "backlog", "missing", "last error")
+    for row in rows:
+        table.add_row(
+            escape(row.name),
+            "yes" if row.held else "no",
+            "never" if row.success_age is None else f"{row.success_age:.0f}",
+            str(row.backlog),
+            "-" if row.drift is None else str(row.drift),
+            escape(row.last_error),
+        )
     Console(emoji=False).print(table)
 
 
@@ -66,9 +87,9 @@ def show_ticket(whole: TicketWhole, *, json: bool) -> None:
     console.print(f"{line.status}, {line.priority}, {line.category}, {line.language}, from {escape(line.contact)}")
     for message in whole.messages:
         arrow = {"in": "←", "out": "→"}.get(message.direction, "·")
-        console.print(
-            f"\n[bold]{arrow} {escape(message.sender)}[/] {message.created_at:%Y-%m-%d %H:%M:%S} {message.delivery}"
-        )
+        known = f" ({message.proof})" if message.direction == "in" else ""
+        when = f"{message.created_at:%Y-%m-%d %H:%M:%S}"
+        console.print(f"\n[bold]{arrow} {escape(message.sender)}[/]{known} {when} {message.delivery}")
         console.print(escape(message.reply_text.strip()))
         for name in message.attachments:
             console.print(f"  file: {escape(name)}")

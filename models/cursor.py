@@ -70,9 +70,9 @@ async def release(connection: AsyncConnection, name: str, holder: str) -> None:
     await connection.execute(_RELEASE, {"name": name, "holder": holder})
 
 
-async def succeed(connection: AsyncConnection, name: str, *, backlog: int) -> None:
-    """Note a look that went well, and how much is still to be fetched."""
-    await connection.execute(_SUCCEED, {"name": name, "backlog": backlog})
+async def succeed(connection: AsyncConnection, name: str, *, backlog: int, complaint: str = "") -> None:
+    """Note a look that went well, how much is still to be fetched, and what could not be done beside it."""
+    await connection.execute(_SUCCEED, {"name": name, "backlog": backlog, "complaint": complaint})
 
 
 async def fail(connection: AsyncConnection, name: str, error: str) -> None:
@@ -112,7 +112,13 @@ _LEASE = text(
 )
 _MOVE = text("UPDATE cursor SET value = :value WHERE name = :name AND holder = :holder")
 _RELEASE = text("UPDATE cursor SET holder = '', leased_until = NULL WHERE name = :name AND holder = :holder")
-_SUCCEED = text("UPDATE cursor SET last_success = now(), last_error = '', backlog = :backlog WHERE name = :name")
+_SUCCEED = text(
+    """
+    UPDATE cursor SET last_success = now(), last_error = :complaint, backlog = :backlog,
+        failed_at = CASE WHEN :complaint = '' THEN failed_at ELSE now() END
+    WHERE name = :name
+    """
+)
 _FAIL = text("UPDATE cursor SET last_error = :error, failed_at = now() WHERE name = :name")
 _CHECK = text("UPDATE cursor SET drift = :drift, checked_at = now() WHERE name = :name")
 _STANDINGS = text(

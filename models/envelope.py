@@ -46,6 +46,8 @@ class RawMessage(msgspec.Struct, frozen=True):
 
     envelope: Envelope
     body: bytes
+    evidence: dict[str, tuple[str, ...]] = {}
+    """What was asked outside about its sender before it was read; the channel's own business. Never stored."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -93,6 +95,10 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The sender's id of the message, without angle brackets; '' where there was none."""
     references: tuple[str, ...] = ()
     """Ids of the messages that it answers, oldest first, without angle brackets."""
+    marks: tuple[str, ...] = ()
+    """What the messages of its conversation share beside their ids, each as `kind:value`."""
+    circle: str = ""
+    """The mailing list that it came over, where everybody may answer everybody; '' for none."""
     reply_token: str = ""
     """The signed part of our own reply address, where the message was sent to one."""
     conversation: str = ""
@@ -104,7 +110,12 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str] = {}
     """What the channel's configuration lets a sender say about the ticket: category, priority, product."""
     proof: str = "unproved"
-    """How the sender's identity is known: 'proved' by token or signature, 'aligned' by DMARC, or 'unproved'."""
+    """How the sender's identity is known: 'proved' by a secret that they hold, 'aligned' by DMARC, 'unproved', or
+    'failed': it is somebody else."""
+    proof_reason: str = ""
+    """What shows it, in words; '' where nothing does."""
+    hearsay: bool = False
+    """True where somebody else told us the sender's address: it may be anybody's."""
     machine: str = ""
     """Why nobody sits at the other end, in words, with the rule that says so; '' for a person."""
     machine_rule: str = ""
@@ -133,6 +144,8 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str = ""
     message_id: str = ""
     """Our Message-ID or the provider's id, '' where the report does not name it."""
+    complaint: bool = False
+    """True where the recipient called it abuse: they must get nothing automatic any more."""
     status: str = ""
     """Enhanced status code (RFC 3463) or the provider's error code."""
     reason: str = ""

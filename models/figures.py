@@ -8,7 +8,7 @@ What each costs (rows read):
     flow        the rows of the last minute or two, by primary key      models/tally.py
     latency     at most 20,000 of the last five minutes, by primary key
     failures    at most 500 dead and 500 pending rows of each queue, by partial index
-    balance     every row of the inbox, once: the one full scan left    models/balance.py
+    balance     the sums of closed blocks, and the rows of open ones    models/blocks.py
 """
 
 from __future__ import annotations

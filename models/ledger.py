@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
+from models import blocks
 from models.columns import Moment, document, key, moment, octets, one_of, words
 
 STATES = ("pending", "done", "dead")
@@ -170,8 +171,10 @@ _CLAIM_BEHIND = {
 }
 
 
-async def complete(connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]) -> int:
-    """Mark claimed items done, setting `columns` (one value an item). Returns how many the fence let through."""
+async def complete(
+    connection: AsyncConnection, table: str, claims: Sequence[Claim], **columns: Sequence[Any]
+) -> frozenset[int]:
+    """Mark claimed items done, setting `columns` (one value an item). Returns the ids that the fence let through."""
     assignments = "".join(f", {name} = given.{name}" for name in columns)
     names = "".join(f", {name}" for name in columns)
     arrays = "".join(f", cast(:{name} AS {_ARRAYS[name]})" for name in columns)
@@ -181,11 +184,12 @@ async def complete(connection: AsyncConnection, table: str, claims: Sequence[Cla
             UPDATE {table} AS item SET state = 'done', settled_at = now(), last_error = ''{assignments}
             FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[]){arrays}) AS given (id, attempts{names})
             WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            RETURNING item.id
             """
         ),
         {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], **columns},
     )
-    return int(result.rowcount)
+    return frozenset(result.scalars())
 
 
 _ARRAYS = {"outcome": "text[]", "ticket_id": "bigint[]", "message_id": "bigint[]", "provider_id": "text[]"}
@@ -220,6 +224,20 @@ async def renew(connection: AsyncConnection, table: str, claims: Sequence[Claim]
     )
 
 
+async def release(connection: AsyncConnection, table: str, claims: Sequence[Claim]) -> None:
+    """Give claimed items back as if they had not been claimed: due now, the attempt not counted."""
+    await connection.execute(
+        text(
+            f"""
+            UPDATE {table} AS item SET due_at = now(), attempts = item.attempts - 1
+            FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[])) AS given (id, attempts)
+            WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
+            """
+        ),
+        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims]},
+    )
+
+
 async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: str) -> bool:
     """Move a claimed item into quarantine with its reason. False where the fence held it back."""
     outcome = ", outcome = 'quarantined'" if table == "inbox" else ""
@@ -238,6 +256,8 @@ async def bury(connection: AsyncConnection, table: str, item: Claim, *, error: s
 async def replay(connection: AsyncConnection, table: str, ids: Sequence[int]) -> int:
     """Make buried items pending and due again, with a fresh count of attempts. Returns how many there were."""
     outcome = ", outcome = ''" if table == "inbox" else ""
+    if table == "inbox":
+        await blocks.reopen(connection, ids)
     result = await connection.execute(
         text(
             f"""

@@ -32,6 +32,8 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
     direction: str
     channel: str
     sender: str
+    proof: str
+    """How the sender is known: proved, aligned, unproved or failed."""
     subject: str
     text: str
     reply_text: str
@@ -92,8 +94,8 @@ _TICKETS = text(
 )
 _MESSAGES = text(
     """
-    SELECT direction, channel, sender, subject, text, coalesce(nullif(reply_text, ''), text) AS reply_text, delivery,
-        reasons, remarks, trace_id, created_at,
+    SELECT direction, channel, sender, proof, subject, text, coalesce(nullif(reply_text, ''), text) AS reply_text,
+        delivery, reasons, remarks, trace_id, created_at,
         ARRAY(SELECT filename || ' (' || size || ' bytes)' FROM attachment WHERE message_id = message.id ORDER BY id)
             AS attachments
     FROM message WHERE ticket_id = :number ORDER BY id

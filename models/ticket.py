@@ -2,7 +2,8 @@
 
 status   open → in_progress ⇄ waiting → resolved → closed        (a follow-up reopens)
 message  in | out | note | machine
-delivery (out only)  queued → sent → delivered → read, or failed; never backwards
+delivery (out only)  queued → delayed → sent → delayed → delivered → read, or failed; each may be left out
+proof    how the sender is known: proved by a seal of ours, aligned (DMARC), unproved, or failed: somebody else
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ STATUSES = ("open", "in_progress", "waiting", "resolved", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
 COMMITMENT_HOURS = (2, 4, 6, 8, 24, 48, 72)
 PERIMETERS = ("IN", "OUT")
+PROOFS = ("proved", "aligned", "unproved", "failed")
 DIRECTIONS = ("in", "out", "note", "machine")
-DELIVERY_STATES = ("", "queued", "sent", "delivered", "read", "failed", "unknown")
+DELIVERY_STATES = ("", "queued", "delayed", "sent", "delivered", "read", "failed", "unknown")
 
 
 class Ticket(SQLModel, table=True):
@@ -37,6 +39,7 @@ class Ticket(SQLModel, table=True):
         Index("ticket_contact", "contact_id", "id"),
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+        Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
     )
 
     id: int = key()
@@ -68,7 +71,9 @@ class Ticket(SQLModel, table=True):
     language: str = words()
     tags: list[str] = words_list()
     participants: list[str] = words_list()
-    """`channel:address` of all who take part: who may join by naming one of its messages."""
+    """`channel:address` of all who take part, its opener first: who may join by naming one of its messages."""
+    guests: list[str] = words_list()
+    """The same of those who were not asked in: what they add is kept, and nothing is told to them because of it."""
     merged_into: int | None = link("ticket.id")
     continues: int | None = link("ticket.id")
     """The closed ticket that this one takes up again."""
@@ -86,6 +91,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         one_of("direction", DIRECTIONS),
         one_of("delivery", DELIVERY_STATES),
+        one_of("proof", PROOFS),
         Index("message_ticket", "ticket_id", "id"),
         Index("message_sender", "identity_id", "created_at"),
         Index("message_fingerprint", "fingerprint", unique=True),

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from channels.email.imap import Mailbox
-from channels.email.imap_login import Login
+from channels.email.login import Login, tokens
 from config.database import Database, connect
 from config.objects import Objects
 from config.settings import ImapAccount, ImapFolder, Settings
@@ -70,7 +70,7 @@ class Gateway:
             folder,
             channel="email",
             accept=self.inbox,
-            login=Login(account, self.settings.var / "imap"),
+            login=Login(account.username, account.password, account.oauth, tokens(self.settings.var)),
             max_bytes=self.settings.smtp.max_message_bytes,
             **{"shortest_pause": 0.01, "lease_seconds": 1.0, **how},
         )

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from channels import Lost
 from channels.email.imap_envelope import Letter, Origin, seal
-from channels.email.imap_login import Login
 from channels.email.imap_session import Listed
+from channels.email.login import Login, tokens
 from config.settings import Settings
 from gateway.cursors import LeasedCursor
 from tests import scripted_imap
@@ -273,7 +273,7 @@ class TokenEndpoint:
     async def answer(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.asked.append(form)
-        if form["refresh_token"] == "revoked":
+        if form.get("refresh_token") == "revoked":
             return web.json_response({"error": "invalid_grant"}, status=400)
         number = len(self.asked)
         return web.json_response({"access_token": f"t{number}", "expires_in": 3600, "refresh_token": f"r{number}"})
@@ -318,13 +318,14 @@ async def test_a_token_is_renewed_before_it_ends_and_a_new_refresh_token_outlive
 ) -> None:
     now = 1000.0
     ours = account(1, oauth=oauth(endpoint))
-    login = Login(ours, settings.var / "imap", clock=lambda: now)
+    login = Login(ours.username, ours.password, ours.oauth, tokens(settings.var), clock=lambda: now)
     assert [(await login.secret()).token for _ in range(3)] == ["t1"] * 3
     now += 3500
     assert (await login.secret()).token == "t2"
-    assert (await Login(ours, settings.var / "imap").secret()).token == "t3"
+    again = Login(ours.username, ours.password, ours.oauth, tokens(settings.var))
+    assert (await again.secret()).token == "t3"
     assert [form["refresh_token"] for form in endpoint.asked] == ["r0", "r1", "r2"]
-    [kept] = (settings.var / "imap").iterdir()
+    [kept] = tokens(settings.var).iterdir()
     assert kept.stat().st_mode & 0o077 == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -222,3 +223,23 @@ async def test_a_thousand_first_messages_in_threes_make_a_thousand_contacts_once
             await connection.execute(text("SELECT count(*) FROM identity WHERE address LIKE 'c%'"))
         ).scalar_one()
     assert contacts == 40
+
+
+async def test_what_was_claimed_ahead_is_given_back_at_the_end_as_if_nothing_had_been(desk: Desk) -> None:
+    desk.settings.workers.batch = 4
+    for n in range(8):
+        await desk.send(letter(f"Mail {n}", Message_ID=f"<m{n}@x>"), sender=f"c{n}@x.example")
+    assert await desk.ingest.drain() == (4, True)
+    await desk.ingest.close()
+    rows = await desk.rows("SELECT state, attempts, due_at <= now() AS due FROM inbox ORDER BY id")
+    assert [(row.state, row.attempts, row.due) for row in rows[4:]] == [("pending", 0, True)] * 4
+    await desk.settle()
+    assert await outcomes(desk) == ["ticket"] * 8
+
+
+def test_large_mails_are_read_a_few_at_a_time() -> None:
+    sizes = [10, 10, 12, 1, 40, 5, 20, 10, 1]
+    rows = [SimpleNamespace(size=size * 1_000_000) for size in sizes]
+    portions = [[row.size // 1_000_000 for row in portion] for portion in ingest.portions_of(rows)]
+    assert portions == [[10, 10, 12], [1], [40], [5, 20], [10, 1]]
+    assert list(ingest.portions_of([])) == []

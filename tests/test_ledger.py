@@ -74,10 +74,10 @@ async def test_whoever_lost_the_lease_changes_nothing(database: Database) -> Non
     await claim(database)
     async with database.engine.begin() as connection:
         late = Claim(1, 1)
-        assert await ledger.complete(connection, "inbox", [late], outcome=["ticket"]) == 0
+        assert await ledger.complete(connection, "inbox", [late], outcome=["ticket"]) == frozenset()
         assert not await ledger.defer(connection, "inbox", late, seconds=1, error="late")
         assert not await ledger.bury(connection, "inbox", late, error="late")
-        assert await ledger.complete(connection, "inbox", [Claim(1, 2)], outcome=["ticket"]) == 1
+        assert await ledger.complete(connection, "inbox", [Claim(1, 2)], outcome=["ticket"]) == {1}
 
 
 async def test_a_buried_item_comes_back_by_replay_with_fresh_attempts(database: Database) -> None:

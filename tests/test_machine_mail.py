@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date
 from pathlib import Path
@@ -38,12 +39,8 @@ def verdict(*headers: str, return_path: str | None = None, **more: str) -> Verdi
 
 
 def corpus() -> list[tuple[str, str, list[tuple[str, str]]]]:
-    rows = []
-    for line in (CORPUS / "expected.txt").read_text("utf-8").splitlines()[1:]:
-        name, kind, reports = (column.strip() for column in line.split("|"))
-        pairs = [(report.split()[0], " ".join(report.split()[1:])) for report in reports.split(",") if report.strip()]
-        rows.append((name, kind, pairs))
-    return rows
+    rows = map(json.loads, (CORPUS / "expected.jsonl").read_text("utf-8").splitlines())
+    return [(row["file"], row["expect"]["kind"], [*map(tuple, row["expect"].get("reports", ()))]) for row in rows]
 
 
 # Reports on mail of ours

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from channels import Channel
 from config.settings import Settings
-from models.envelope import Envelope, RawMessage
+from models.envelope import Address, Envelope, InboundMessage, RawMessage
 from workers.reader import Reader
 from workers.reading import Reading
 
@@ -50,7 +51,7 @@ async def test_a_large_message_goes_through_the_pipe_whole(reader: Reader) -> No
 async def test_a_child_killed_from_outside_costs_no_message(reader: Reader) -> None:
     await reader.read([mail(0)])
     assert reader._child is not None
-    os.kill(reader._child.pid, signal.SIGKILL)
+    os.kill(reader._child.process.pid, signal.SIGKILL)
     assert subjects(await reader.read([mail(1), mail(2)])) == ["1", "2"]
 
 
@@ -65,6 +66,28 @@ async def test_a_message_that_kills_two_children_is_given_up_and_the_others_are_
         await child.close()
     assert subjects(readings) == ["1", "", "2"]
     assert readings[1].killed == "out of memory"
+    assert child.deaths == 2
+
+
+class Lethal(Channel):
+    """A channel that no message should have met."""
+
+    def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
+        if raw.body == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return (InboundMessage(sender=Address("a@b.example"), subject=raw.body.decode()),)
+
+
+@pytest.mark.parametrize("place", [0, 7, 19])
+async def test_the_message_that_killed_the_child_is_known_though_answers_leave_together(tmp_path, place) -> None:
+    child = Reader(Settings(var=tmp_path, channels={"lethal": f"{__name__}:Lethal"}))
+    raws = [raw(b"die" if number == place else b"%d" % number, "lethal") for number in range(20)]
+    try:
+        readings = await child.read(raws)
+    finally:
+        await child.close()
+    assert subjects(readings) == ["" if number == place else str(number) for number in range(20)]
+    assert [number for number, reading in enumerate(readings) if reading.killed] == [place]
     assert child.deaths == 2
 
 

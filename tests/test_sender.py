@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email import message_from_bytes
@@ -50,6 +51,8 @@ class Peer:
         self.connections = 0
         self.greeting = "220 relay"
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
+        """What STARTTLS begins, where it is answered with 220."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,6 +65,8 @@ class Peer:
                 self.commands.append(command)
                 verb = command[:4].upper()
                 await self._answer(writer, self.answers.get(verb, "221 bye" if verb == "QUIT" else "250 ok"))
+                if verb == "STAR" and self.tls is not None:
+                    await writer.start_tls(self.tls)
                 if verb == "DATA" and (self.answers["DATA"] or "").startswith("354"):
                     self.mails.append((await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n."))
                     await self._answer(writer, self.answers["."])
@@ -84,7 +89,7 @@ class Peer:
 
     def relay(self, **values: object) -> Relay:
         settings = RelaySettings(host="127.0.0.1", port=self.port, security="none", timeout_seconds=2)
-        return Relay(settings.model_copy(update=values), "guichet.example", idle_seconds=0.2)
+        return Relay(settings.model_copy(update=values), "guichet.example", Path("tokens"), idle_seconds=0.2)
 
 
 @pytest.fixture
@@ -187,7 +192,7 @@ async def test_a_silent_relay_does_not_hold_us(peer: Peer) -> None:
 async def test_no_relay_at_all_is_for_later(unused_port: Callable[[], Awaitable[int]]) -> None:
     settings = RelaySettings(host="127.0.0.1", port=await unused_port(), security="none")
     with pytest.raises(Unavailable, match="cannot be used"):
-        await Relay(settings, "guichet.example").send(LETTER)
+        await Relay(settings, "guichet.example", Path("tokens")).send(LETTER)
 
 
 @pytest.fixture

@@ -92,9 +92,10 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def typed(self) -> bool:
-        """Whether the address was typed by whoever wrote: it may be anybody's."""
+        """Whether the address was typed, or passed on, by whoever wrote: it may be anybody's."""
         elsewhere = self.message.answer_by not in ("", self.envelope.channel)
-        return self.message.proof == "unproved" and (elsewhere or bool(self.envelope.facts.get("typed_address")))
+        told = self.message.hearsay or elsewhere or bool(self.envelope.facts.get("typed_address"))
+        return self.message.proof == "unproved" and told
 
     @property
     def share(self) -> float:

@@ -7,6 +7,7 @@ process: a bell that comes while it runs makes it look once more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import dramatiq
@@ -15,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import logs
 
-WORKER_TIMEOUT_MS = 10
-"""How often an idle Dramatiq thread looks at Redis: what a lone message waits, at most, for its bell."""
+WORKER_TIMEOUT_MS = 1_000
+"""How often an idle Dramatiq thread looks whether it must stop; how often it looks at Redis, `config.broker` says."""
 
 log = logs.of("actors")
 
@@ -31,16 +32,18 @@ class Loop:
         self.queue = queue
         self.drain = drain
         self._rung = False
-        self._running = False
+        self._stopped = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def ring(self) -> None:
         """Drain until nothing is due. Returns at once where that is under way already, which then looks again."""
         self._rung = True
-        if self._running:
+        if self._stopped or not self._idle.is_set():
             return
-        self._running = True
+        self._idle.clear()
         try:
-            while self._rung:
+            while self._rung and not self._stopped:
                 self._rung = False
                 if await self.drain():
                     self._rung = True
@@ -49,7 +52,13 @@ class Loop:
         except Exception:
             log.exception("drain_bug", queue=self.queue)
         finally:
-            self._running = False
+            self._idle.set()
+
+    async def stop(self, *, seconds: float) -> None:
+        """Begin no further drain, and wait for the one under way, at most so long."""
+        self._stopped = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
 
 
 def listen(broker: RedisBroker, loops: dict[str, Loop], events: asyncio.AbstractEventLoop) -> dramatiq.Worker:

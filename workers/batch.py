@@ -11,6 +11,7 @@ from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
 from workers.known import KnownIdentity, KnownTicket
+from workers.thread import Writer
 from workers.triage import Rules, Triage
 
 
@@ -44,10 +45,13 @@ class Draft:
     item: Item
     message: InboundMessage
     fingerprint: UUID
+    writer: Writer
     id: int = 0
     subject_key: int = 0
     identity: KnownIdentity | None = None
     ticket: KnownTicket | None = None
+    proof: str = "unproved"
+    """How the sender is known: what the channel says, or 'proved' by a seal of ours."""
     outcome: str = ""
     """ticket, appended, duplicate or machine, once decided."""
     duplicate_of: tuple[int, int | None] | None = None

@@ -1,8 +1,9 @@
 """Deliver: drain the outbox. Claim what is due, hand it to its channel, note what became of it.
 
 handed over        → done, message sent
-Unavailable        → due again after the schedule's next step, until the schedule ends; then dead, message failed
-Refused            → dead, message failed, with the provider's reason
+Unavailable        → due again after the schedule's next step, until the schedule ends; then dead, message failed.
+                     What will not be there within 15 minutes is shown as delayed
+Refused            → dead, message failed, with the provider's reason; an address that does not exist is blocked
 cut off in the air → replies go out again with the same Message-ID; acknowledgements do not (at most once), except on
                      channels where a repeated delivery changes nothing
 """
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels import Channel, Refused, Unavailable
 from config import logs
@@ -26,6 +27,8 @@ from config.settings import Settings
 from models import ledger
 from models.envelope import OutboundMessage, Receipt
 from models.ledger import Claim
+from workers import reports
+from workers.together import Together
 
 MINUTE, HOUR = 60.0, 3600.0
 REPLY_SCHEDULE = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, *(17 * [4 * HOUR]))
@@ -42,6 +45,15 @@ and a dead worker's items must not wait so long."""
 log = logs.of("deliver")
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An item that its channel has handed over."""
+
+    claim: Claim
+    message_id: int | None
+    receipt: Receipt
+
+
 class Deliver:
     """Drains the outbox of one process."""
 
@@ -51,8 +63,8 @@ class Deliver:
         self.settings = settings
         self.delivered = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._marking = asyncio.Lock()
-        self._starting: list[int] = []
+        self._mark = Together(self._mark_all)
+        self._record = Together(self._record_all)
         self._in_hand: dict[int, Claim] = {}
 
     async def drain(self) -> int:
@@ -96,19 +108,18 @@ class Deliver:
         channel = self.channels.get(row.channel)
         return row.kind == "acknowledgement" and not (channel and channel.repeatable)
 
-    async def _mark_started(self, row: Any) -> None:
-        """Commit that its bytes may leave from now on. Whoever waits for this at the same time shares one commit."""
-        self._starting.append(row.id)
-        async with self._marking:
-            if row.id in self._starting:
-                together, self._starting = self._starting, []
-                try:
-                    async with self.database.engine.begin() as connection:
-                        await connection.execute(_STARTED, {"ids": together})
-                except BaseException:
-                    # The others still wait for their mark: none of them may send without it.
-                    self._starting = [*(other for other in together if other != row.id), *self._starting]
-                    raise
+    async def _mark_all(self, ids: Sequence[int]) -> None:
+        """Commit that the bytes of these may leave from now on."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(_STARTED, {"ids": ids})
+
+    async def _record_all(self, sent: Sequence[Sent]) -> None:
+        """Commit that these were handed over, and show it on their messages, where the fence lets us."""
+        async with self.database.engine.begin() as connection:
+            claims, providers = [done.claim for done in sent], [done.receipt.provider_id for done in sent]
+            through = await ledger.complete(connection, "outbox", claims, provider_id=providers)
+            noted = [(done.message_id, done.receipt.detail) for done in sent if done.claim.id in through]
+            await reports.sent(connection, noted)
 
     async def _lane(self, rows: Sequence[Any]) -> None:
         """Deliver one recipient's messages, in order."""
@@ -125,11 +136,11 @@ class Deliver:
                 row, claim, "unknown", "an earlier attempt was cut off: it may have arrived, and is not repeated"
             )
             return
-        await self._mark_started(row)
+        await self._mark(row.id)
         try:
             receipt = await self._hand_over(row)
         except Refused as reason:
-            await self._end(row, claim, "failed", str(reason))
+            await self._end(row, claim, "failed", str(reason), gone=reason.gone)
         except Unavailable as reason:
             if reason.in_doubt and self._once(row):
                 await self._end(row, claim, "unknown", f"{reason}: it may have arrived, and is not repeated")
@@ -151,9 +162,7 @@ class Deliver:
         return receipt
 
     async def _done(self, row: Any, claim: Claim, receipt: Receipt) -> None:
-        async with self.database.engine.begin() as connection:
-            if await ledger.complete(connection, "outbox", [claim], provider_id=[receipt.provider_id]):
-                await _note(connection, row.message_id, "sent", receipt.detail)
+        await self._record(Sent(claim, row.message_id, receipt))
         crash_point("X14")
         self.delivered += 1
         log.info("message_delivered", kind=row.kind, channel=row.channel)
@@ -165,26 +174,17 @@ class Deliver:
             return
         seconds = max(schedule[row.attempts - 1], retry_after or 0.0)
         async with self.database.engine.begin() as connection:
-            await ledger.defer(connection, "outbox", claim, seconds=seconds, error=reason[:500])
+            if await ledger.defer(connection, "outbox", claim, seconds=seconds, error=reason[:500]):
+                await reports.delay(connection, row.id, seconds=seconds, detail=reason)
         log.warning("delivery_deferred", kind=row.kind, channel=row.channel, seconds=seconds, reason=reason[:200])
 
-    async def _end(self, row: Any, claim: Claim, state: str, reason: str) -> None:
+    async def _end(self, row: Any, claim: Claim, state: str, reason: str, *, gone: bool = False) -> None:
         async with self.database.engine.begin() as connection:
             if await ledger.bury(connection, "outbox", claim, error=reason[:500]):
-                await _note(connection, row.message_id, state, reason)
+                await reports.note(connection, row.message_id, state, reason)
+                if gone:
+                    await reports.gone(connection, row.message_id, reason)
         log.warning("delivery_ended", kind=row.kind, channel=row.channel, state=state, reason=reason[:200])
 
 
-async def _note(connection: AsyncConnection, message_id: int | None, state: str, detail: str) -> None:
-    """Show on the message how far it got; a report that came first is not undone."""
-    if message_id is not None:
-        await connection.execute(_NOTE, {"id": message_id, "state": state, "detail": detail[:500]})
-
-
 _STARTED = text("UPDATE outbox SET started_at = now() WHERE id = ANY(:ids) AND state = 'pending'")
-_NOTE = text(
-    """
-    UPDATE message SET delivery = :state, delivery_detail = :detail
-    WHERE id = :id AND delivery IN ('', 'queued', 'unknown')
-    """
-)

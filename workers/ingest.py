@@ -8,7 +8,8 @@ quarantine with the reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,18 +23,43 @@ from models import ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
+from workers.inquire import inquire
 from workers.reader import Reader
 from workers.settle import settle
 from workers.write import FencedError
 
 BACKOFF = (1.0, 4.0, 10.0, 30.0)
 """Seconds before the second, third … attempt. Short, because a lane waits for its oldest item."""
+AHEAD = 4
+"""A batch of more than a fourth of what it may hold has more behind it: the next one is claimed and read ahead. A
+smaller one has not, and would only be cut in two."""
+PORTION_BYTES = 32_000_000
+"""What is in memory at once of the bodies of one batch: large mails are read and settled a few at a time."""
 
 log = logs.of("ingest")
 
 
+Read = tuple[list[Item], list[tuple[Claim, str]]]
+"""What reading gave: items with their messages; claims of what is no message of its channel, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A claimed batch whose first portion is being read already."""
+
+    rows: Sequence[Any]
+    portions: Sequence[Sequence[Any]]
+    """Those that were never tried before: they are read and settled together."""
+    reading: asyncio.Task[Read] | None
+    """Of the first portion."""
+
+
 class Ingest:
-    """Drains the inbox of one process."""
+    """Drains the inbox of one process.
+
+    While a large batch is settled, the next one is claimed and read: the reader is a process of its own, and would
+    else wait for us as we do for it.
+    """
 
     def __init__(self, database: Database, objects: Objects, reader: Reader, office: Office) -> None:
         self.database = database
@@ -41,31 +67,54 @@ class Ingest:
         self.reader = reader
         self.office = office
         self.settled = 0
+        self._ahead: asyncio.Task[Taken] | None = None
+        self._inquiring = any(channel.inquires for channel in office.channels.values())
 
     async def drain(self) -> tuple[int, bool]:
         """Settle one batch. Returns how many items were claimed, and whether something must be sent now.
 
         Raises what the database raises while claiming; claimed items are then due again when their lease is over.
         """
+        ahead, self._ahead = self._ahead, None
+        taken = await (ahead or self._take())
+        if not taken.rows:
+            return 0, False
+        if len(taken.rows) * AHEAD >= self.office.settings.workers.batch:
+            self._ahead = asyncio.create_task(self._take())
+        drafts: list[Draft] = []
+        for place, rows in enumerate(taken.portions):
+            drafts += await self._work(rows, taken.reading if place == 0 else None)
+        for row in taken.rows:
+            if row.attempts > 1:
+                drafts += await self._work([row])
+        self.settled += len(taken.rows)
+        return len(taken.rows), any(draft.acknowledgement for draft in drafts)
+
+    async def close(self) -> None:
+        """Give back what was claimed ahead and is not settled: somebody else may take it at once."""
+        if self._ahead is None:
+            return
+        ahead, self._ahead = self._ahead, None
+        taken = await ahead
+        if taken.reading is not None:
+            taken.reading.cancel()
+        async with self.database.hasty.begin() as connection:
+            await ledger.release(connection, "inbox", [Claim(row.id, row.attempts) for row in taken.rows])
+
+    async def _take(self) -> Taken:
+        """Claim a batch and begin to read it."""
         workers = self.office.settings.workers
         async with self.database.hasty.begin() as connection:
             rows = await ledger.claim(connection, "inbox", limit=workers.batch, lease=workers.lease_seconds)
-        if not rows:
-            return 0, False
-        crash_point("X6")
-        drafts = await self._work([row for row in rows if row.attempts == 1])
-        for row in rows:
-            if row.attempts > 1:
-                drafts += await self._work([row])
-        self.settled += len(rows)
-        return len(rows), any(draft.acknowledgement for draft in drafts)
+        if rows:
+            crash_point("X6")
+        portions = list(portions_of([row for row in rows if row.attempts == 1]))
+        return Taken(rows, portions, asyncio.create_task(self._read(portions[0])) if portions else None)
 
-    async def _work(self, rows: Sequence[Any]) -> list[Draft]:
-        """Read and settle `rows` together, or one by one where that fails."""
-        if not rows:
-            return []
+    async def _work(self, rows: Sequence[Any], reading: asyncio.Task[Read] | None = None) -> list[Draft]:
+        """Read (unless that is under way) and settle `rows` together, or one by one where that fails."""
         try:
-            items, malformed = await self._read(rows)
+            items, malformed = await (reading or self._read(rows))
             crash_point("X8")
             drafts = await self._settle(items)
             for claim, reason in malformed:
@@ -83,9 +132,11 @@ class Ingest:
             return drafts
         return [draft for row in rows for draft in await self._work([row])]
 
-    async def _read(self, rows: Sequence[Any]) -> tuple[list[Item], list[tuple[Claim, str]]]:
+    async def _read(self, rows: Sequence[Any]) -> Read:
         """Turn bytes into messages, in the reader's child."""
         raws = [RawMessage(_envelope(row), await self._body(row)) for row in rows]
+        if self._inquiring:
+            raws = await inquire(raws, self.office.channels)
         readings = await self.reader.read(raws)
         items: list[Item] = []
         malformed: list[tuple[Claim, str]] = []
@@ -152,6 +203,18 @@ class Ingest:
         except (SQLAlchemyError, OSError, TimeoutError):
             return False
         return True
+
+
+def portions_of(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """`rows`, in order, in portions of up to PORTION_BYTES (a larger one goes alone)."""
+    begin = size = 0
+    for place, row in enumerate(rows):
+        if place > begin and size + row.size > PORTION_BYTES:
+            yield rows[begin:place]
+            begin, size = place, 0
+        size += row.size
+    if rows:
+        yield rows[begin:]
 
 
 def unreadable(raw: RawMessage, cause: str) -> InboundMessage:

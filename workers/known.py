@@ -16,6 +16,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+MOST_RECENT = 1_000
+"""Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
+
 Address = tuple[str, str]
 """Channel and canonical address."""
 
@@ -29,6 +32,16 @@ def hash_key(value: str) -> int:
 def message_key(message_id: str) -> int:
     """The key of a Message-ID or provider's id."""
     return hash_key("message:" + message_id)
+
+
+def mark_key(mark: str) -> int:
+    """The key of a mark that the messages of a conversation share, beside their ids."""
+    return hash_key("mark:" + mark)
+
+
+def matter_key(label: str, matter: str) -> int:
+    """The key of a subject in the mouth of one participant."""
+    return hash_key(f"matter:{label}\n{matter}")
 
 
 def address_key(address: Address) -> int:
@@ -69,20 +82,31 @@ class KnownTicket:
     status: str = "open"
     conversation: str = ""
     participants: list[str] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
+    """Those who may add to it without having been asked in by one who takes part."""
     merged_into: int | None = None
+    continues: int | None = None
     acknowledged: bool = False
     updated_at: datetime | None = None
+    ended_at: datetime | None = None
+    """Of a resolved or closed ticket: since when."""
     columns: dict[str, Any] = field(default_factory=dict)
     """Of a new ticket: its other columns."""
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """actor, kind, old, new."""
     added_messages: int = 0
     added_participants: list[str] = field(default_factory=list)
+    added_guests: list[str] = field(default_factory=list)
     new: bool = True
+
+    @property
+    def opener(self) -> str:
+        """Who opened it; '' where nobody is known to take part."""
+        return self.participants[0] if self.participants else ""
 
     def takes_part(self, label: str) -> bool:
         """Whether `channel:address` wrote in it or was addressed in it."""
-        return label in self.participants
+        return label != "" and (label in self.participants or label in self.guests)
 
     def admit(self, labels: Iterable[str], *, most: int = 100) -> None:
         """Let further addresses take part, up to `most`."""
@@ -90,6 +114,12 @@ class KnownTicket:
             if label not in self.participants and len(self.participants) < most:
                 self.participants.append(label)
                 self.added_participants.append(label)
+
+    def invite(self, label: str, *, most: int = 100) -> None:
+        """Let `label` add to it from now on, as a guest."""
+        if label and not self.takes_part(label) and len(self.guests) < most:
+            self.guests.append(label)
+            self.added_guests.append(label)
 
 
 @dataclass(slots=True)
@@ -105,6 +135,8 @@ class Known:
     new_keys: dict[int, list[tuple[KnownTicket, bool]]] = field(default_factory=dict)
     """The same for what this batch adds."""
     conversations: dict[str, KnownTicket] = field(default_factory=dict)
+    successors: dict[int, KnownTicket] = field(default_factory=dict)
+    """Ended ticket's id → the newest ticket that continues it."""
     fingerprints: dict[UUID, tuple[int, int | None]] = field(default_factory=dict)
     """Fingerprint → message id, ticket id."""
     newcomers: list[KnownIdentity] = field(default_factory=list)
@@ -123,7 +155,7 @@ class Known:
 
     def resolve(self, ticket: KnownTicket) -> KnownTicket:
         """The ticket that `ticket` was merged into, or itself."""
-        seen = set()
+        seen: set[int] = set()
         while ticket.merged_into is not None and ticket.id not in seen and ticket.merged_into in self.tickets:
             seen.add(ticket.id)
             ticket = self.tickets[ticket.merged_into]
@@ -195,6 +227,20 @@ async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) ->
     while merged:
         await _tickets(connection, known, merged, ())
         merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
+    await _successors(connection, known)
+
+
+async def _successors(connection: AsyncConnection, known: Known) -> None:
+    """Load what continues the ended tickets, and what continues that."""
+    ended = {ticket.id for ticket in known.tickets.values() if ticket.ended_at}
+    while ended:
+        rows = await connection.execute(_CONTINUING, {"ids": list(ended)})
+        numbers = {row.id for row in rows}
+        await _tickets(connection, known, numbers - known.tickets.keys(), ())
+        for number in sorted(numbers):
+            ticket = known.tickets[number]
+            known.successors[ticket.continues or 0] = ticket
+        ended = {number for number in numbers if known.tickets[number].ended_at}
 
 
 async def _tickets(
@@ -210,9 +256,12 @@ async def _tickets(
             status=row.status,
             conversation=row.conversation,
             participants=list(row.participants),
+            guests=list(row.guests),
             merged_into=row.merged_into,
+            continues=row.continues,
             acknowledged=row.acknowledged_at is not None,
             updated_at=row.updated_at,
+            ended_at=row.ended_at,
             new=False,
         )
         known.tickets[row.id] = ticket
@@ -225,7 +274,7 @@ async def _budgets(
 ) -> None:
     by_id = {identity.id: identity for identity in known.identities.values()}
     if by_id:
-        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since}):
+        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since, "most": MOST_RECENT}):
             by_id[row.identity_id].recent[row.subject_key] = row.times
     hour = hour_of(now)
     for row in await connection.execute(_SPENT, {"scopes": list(scopes), "hour": hour, "week": hour - 168}):
@@ -261,18 +310,24 @@ _IDENTITIES = text(
 _KEYS = text("SELECT key, ticket_id, own FROM thread_key WHERE key = ANY(:keys)")
 _TICKETS = text(
     """
-    SELECT id, contact_id, status, conversation, participants, merged_into, acknowledged_at, updated_at
+    SELECT id, contact_id, status, conversation, participants, guests, merged_into, continues, acknowledged_at,
+        updated_at, CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at
     FROM ticket
     WHERE id = ANY(:ids)
        OR (conversation <> '' AND conversation = ANY(:conversations) AND status NOT IN ('resolved', 'closed'))
     ORDER BY id FOR UPDATE
     """
 )
+_CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
 _RECENT = text(
     """
-    SELECT identity_id, subject_key, count(*) AS times FROM message
-    WHERE identity_id = ANY(:ids) AND created_at > :since AND direction IN ('in', 'machine')
+    SELECT identity_id, subject_key, count(*) AS times
+    FROM unnest(cast(:ids AS bigint[])) AS given (id) CROSS JOIN LATERAL (
+        SELECT identity_id, subject_key FROM message
+        WHERE identity_id = given.id AND created_at > :since AND direction IN ('in', 'machine')
+        ORDER BY created_at DESC LIMIT :most
+    ) AS recent
     GROUP BY identity_id, subject_key
     """
 )

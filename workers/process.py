@@ -13,6 +13,8 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from channels import load
 from config import logs, secret
 from config.bell import Bell
@@ -27,6 +29,9 @@ from workers.ingest import Ingest
 from workers.reader import Reader
 from workers.rules import Rules
 
+STOP_SECONDS = 8
+"""What a drain under way may still take when the process is to stop."""
+
 log = logs.of("workers")
 
 
@@ -36,10 +41,14 @@ class Work:
 
     database: Database
     reader: Reader
+    ingest: Ingest
     loops: dict[str, Loop]
 
     async def close(self) -> None:
-        """End the reader and close every connection."""
+        """Finish the drains under way, give back what waits, end the reader, close every connection."""
+        await asyncio.gather(*(loop.stop(seconds=STOP_SECONDS) for loop in self.loops.values()))
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            await self.ingest.close()
         await self.reader.close()
         await self.database.dispose()
 
@@ -67,7 +76,7 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
         return await deliver.drain() > 0
 
     drains = {"inbox": drain_inbox, "outbox": drain_outbox}
-    return Work(database, reader, {queue: Loop(queue, drains[queue]) for queue in queues})
+    return Work(database, reader, ingest, {queue: Loop(queue, drains[queue]) for queue in queues})
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
@@ -91,5 +100,5 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     sweeping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await sweeping
-    await asyncio.to_thread(worker.stop, timeout=8_000)
+    await asyncio.to_thread(worker.stop, timeout=1_000 * STOP_SECONDS)
     await work.close()

@@ -9,9 +9,8 @@ its outcome. May fail: with whatever the database raises, or `write.FencedError`
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -19,23 +18,43 @@ from ipaddress import ip_address, ip_network
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
-from models.envelope import InboundMessage
+from models.envelope import Envelope, InboundMessage
 from workers import acknowledge, receipt, write
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.dedupe import fingerprint
-from workers.known import Address, Known, KnownIdentity, KnownTicket, Wanted, hash_key, load, message_key
-from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, thread
+from workers.known import (
+    Address,
+    Known,
+    KnownIdentity,
+    KnownTicket,
+    Wanted,
+    load,
+    mark_key,
+    matter_key,
+    message_key,
+)
+from workers.subject import is_answer, matter, subject_key
+from workers.thread import Threaded, Writer, claimed_tickets, own_message_id, reply_token, sought_keys, thread
 from workers.triage import triage
 
-REPLY_PREFIX = re.compile(r"(?:\s*(?:re|ref|réf|rép|tr|fwd?|aw|wg|sv|rv|antw)\s?(?:\[\d+\])?\s?:)+", re.IGNORECASE)
 MOST_PARTICIPANTS = 50
+NOBODY = "nobody"
+"""Opener of a ticket whose sender cannot be named: the first participant is always the opener."""
+MOST_KNOWN_BY_SUBJECT = 10
+"""Participants of a ticket whose answers are found by its subject alone."""
 DAY = timedelta(hours=24)
 
 
 async def settle(connection: AsyncConnection, items: Sequence[Item], office: Office) -> list[Draft]:
     """Settle `items`, in order, inside the connection's transaction. Returns what became of each message."""
     drafts = [
-        Draft(item, message, fingerprint(message, item.envelope, place))
+        Draft(
+            item,
+            message,
+            fingerprint(message, item.envelope, place),
+            writer_of(message, item.envelope, office),
+            proof=message.proof,
+        )
         for item in items
         for place, message in enumerate(item.messages)
     ]
@@ -60,7 +79,7 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     }
     return Wanted(
         addresses=addresses,
-        message_keys={message_key(name) for draft in drafts for name in _ids(draft.message) if name},
+        message_keys={key for draft in drafts for key in _keys(draft)},
         fingerprints={draft.fingerprint for draft in drafts},
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},
@@ -68,26 +87,32 @@ def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     )
 
 
-def _ids(message: InboundMessage) -> tuple[str, ...]:
-    return (message.message_id, *message.references, message.report.message_id if message.report else "")
+def _keys(draft: Draft) -> Iterator[int]:
+    yield from sought_keys(draft.message, draft.writer)
+    if draft.message.report and draft.message.report.message_id:
+        yield message_key(draft.message.report.message_id)
 
 
 def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft]) -> None:
     """The way of one message: the steps, in order. Each leaves its reason."""
     if dedupe(draft, known, first):
         return
-    threaded = thread(draft.message, label_of(sender_of(draft)), known, office.secret)
+    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
+    if threaded.certain:
+        draft.proof = "proved"
+    if draft.message.proof_reason:
+        draft.reasons["sender"] = draft.message.proof_reason
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return
     draft.identity = identity_of(sender_of(draft), known, name=draft.message.sender.name)
     if threaded.ticket is None:
         categorise(draft, office)
-        open_ticket(draft, known)
+        open_ticket(draft, threaded, known)
     else:
         append(draft, threaded, threaded.ticket, known)
-    register(draft, known)
+    register(draft, threaded, known)
     answer(draft, known, office)
 
 
@@ -107,16 +132,18 @@ def categorise(draft: Draft, office: Office) -> None:
     draft.reasons["triage"] = "; ".join(draft.triage.why)
 
 
-def open_ticket(draft: Draft, known: Known) -> None:
-    """Step 4a: a new ticket."""
+def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
+    """Step 4a: a new ticket; it may continue one that ended."""
     message, envelope, identity, verdict = draft.message, draft.item.envelope, draft.identity, draft.triage
     assert identity is not None  # noqa: S101 - set by decide
     assert verdict is not None  # noqa: S101 - set by decide
     channel, account = answers_from(draft)
     identity.language = identity.language or verdict.language
+    ended = threaded.continues
     ticket = KnownTicket(
         identity=identity,
         conversation=message.conversation,
+        continues=ended.id if ended else None,
         columns={
             "subject": message.subject.strip() or " ".join(message.reply_text.split()[:12])[:120],
             "priority": verdict.priority,
@@ -133,6 +160,9 @@ def open_ticket(draft: Draft, known: Known) -> None:
         },
     )
     ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
+    if ended:
+        ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
+        known.successors[ended.id] = ticket
     draft.ticket, draft.outcome = ticket, "ticket"
     if message.conversation:
         known.conversations[message.conversation] = ticket
@@ -143,8 +173,10 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known) 
     identity = draft.identity
     assert identity is not None  # noqa: S101 - set by decide
     draft.ticket, draft.outcome = ticket, "appended"
-    if threaded.proved and not ticket.takes_part(identity.label):
+    if threaded.guest:
         draft.remarks.append(f"{identity.label} had not taken part in this ticket before: the address is not verified.")
+    if draft.proof == "failed":
+        draft.remarks.append(f"{identity.label} did not write this: {draft.message.proof_reason}.")
     if draft.message.message_id and any(
         other is ticket and own for other, own in known.tickets_of(message_key(draft.message.message_id))
     ):
@@ -154,20 +186,37 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known) 
         ticket.status = "open"
 
 
-def register(draft: Draft, known: Known) -> None:
-    """Let later messages find the ticket: by this one's id, by the ids it names, by who takes part."""
-    ticket, message, identity = draft.ticket, draft.message, draft.identity
+def register(draft: Draft, threaded: Threaded, known: Known) -> None:
+    """Let later messages find the ticket: by this one's ids and marks, by who takes part, by the subject."""
+    ticket, message = draft.ticket, draft.message
     assert ticket is not None  # noqa: S101 - set by the step before
     ticket.added_messages += 1
     if message.message_id:
         known.register(message_key(message.message_id), ticket, own=True)
-    for reference in message.references:
-        known.register(message_key(reference), ticket, own=False)
-    channel, _account = answers_from(draft)
-    people = [identity.label] if identity and identity.address[1] else []
-    if ticket.new or message.proof != "unproved":
-        people += [f"{channel}:{other.address}" for other in message.recipients[:MOST_PARTICIPANTS] if other.address]
-    ticket.admit(people)
+    for key in (*map(message_key, message.references), *map(mark_key, message.marks)):
+        known.register(key, ticket, own=False)
+    seat(draft, threaded, ticket)
+    if ticket.new and not message.machine and (said := matter(message.subject)):
+        writer = draft.writer
+        people = {writer.label, writer.circle, *(writer.addressed if writer.desk else ())}
+        for label in ticket.participants[:MOST_KNOWN_BY_SUBJECT]:
+            if label in people:
+                known.register(matter_key(label, said), ticket, own=not is_answer(message.subject))
+
+
+def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
+    """Who may join from now on: those whom the opener, or a proven participant, has written to; others as guests."""
+    writer = draft.writer
+    if threaded.guest:
+        if draft.proof != "failed":
+            ticket.invite(writer.label)
+        return
+    if writer.label in ticket.guests:
+        return  # who may add to it is not thereby one who takes part
+    if not ticket.new and draft.proof not in ("proved", "aligned"):
+        ticket.admit([writer.label] if writer.label else [])
+        return
+    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *sorted(writer.addressed), *writer.desk])
 
 
 def answer(draft: Draft, known: Known, office: Office) -> None:
@@ -208,13 +257,12 @@ def answer(draft: Draft, known: Known, office: Office) -> None:
 
 def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office) -> None:
     """Word the acknowledgement, now that the ticket has its number, and let answers to it find the ticket."""
-    ticket, identity = draft.ticket, draft.identity
+    ticket = draft.ticket
     assert ticket is not None  # noqa: S101 - only tickets are acknowledged
-    assert identity is not None  # noqa: S101 - set with the ticket
     channel, account = answers_from(draft)
     domain = office.settings.mail.domain or account.partition("@")[2] or "localhost"
     message_id = own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain)
-    token = reply_token(office.secret, ticket.id, identity.label)
+    token = reply_token(office.secret, ticket.id, draft.writer.label)
     decided.outbound = receipt.compose(
         draft.message,
         ticket_number=ticket.id,
@@ -261,9 +309,26 @@ def answers_from(draft: Draft) -> tuple[str, str]:
     return message.answer_by or envelope.channel, message.answer_from or envelope.account
 
 
-def label_of(address: Address) -> str:
-    """`channel:address`; '' where there is no address, so that nobody takes part by having none."""
-    return ":".join(address) if address[1] else ""
+def writer_of(message: InboundMessage, envelope: Envelope, office: Office) -> Writer:
+    """Whom the message is from and whom it goes to, as threading wants it. Nobody takes part by having no address."""
+    channel = message.answer_by or envelope.channel
+    hooks = office.channels.get(channel)
+    mailbox = hooks.mailbox if hooks else str
+    ours = {mailbox(address) for address in (message.answer_from or envelope.account, *envelope.recipients)}
+    addressed, desk = set(), []
+    for recipient in message.recipients[:MOST_PARTICIPANTS]:
+        if recipient.address:
+            box = mailbox(recipient.address)
+            if box in ours or (hooks and hooks.could_be_ours(recipient.address)):
+                desk.append(f"{channel}:{box}")
+            else:
+                addressed.add(f"{channel}:{box}")
+    return Writer(
+        label=f"{channel}:{mailbox(message.sender.address)}" if message.sender.address else "",
+        addressed=frozenset(addressed),
+        desk=tuple(desk),
+        circle=f"{channel}:list:{message.circle}" if message.circle else "",
+    )
 
 
 def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdentity:
@@ -275,12 +340,6 @@ def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdent
         if address[1]:
             known.identities[address] = identity
     return identity
-
-
-def subject_key(subject: str) -> int:
-    """The key of a subject without its reply prefixes, case and spaces."""
-    bare = REPLY_PREFIX.sub("", subject, count=1)
-    return hash_key("subject:" + " ".join(bare.casefold().split()))
 
 
 def scopes_of(draft: Draft, office: Office) -> list[str]:

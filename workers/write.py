@@ -87,6 +87,7 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
                 "statuses": [ticket.status for ticket in appended],
                 "messages": [ticket.added_messages for ticket in appended],
                 "participants": [to_json(ticket.added_participants) for ticket in appended],
+                "guests": [to_json(ticket.added_guests) for ticket in appended],
             },
         )
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
@@ -113,8 +114,8 @@ async def _complete(connection: AsyncConnection, items: Sequence[Item], drafts: 
         ticket_id=ticket_ids,
         message_id=message_ids,
     )
-    if done != len(items):
-        raise FencedError(f"{len(items) - done} of {len(items)} items were claimed by somebody else")
+    if len(done) != len(items):
+        raise FencedError(f"{len(items) - len(done)} of {len(items)} items were claimed by somebody else")
 
 
 def _result(draft: Draft | None) -> tuple[str, int | None, int | None]:
@@ -152,6 +153,8 @@ def _ticket(ticket: KnownTicket, known: Known) -> Mapping[str, Any]:
         "status": ticket.status,
         "conversation": ticket.conversation,
         "participants": ticket.participants,
+        "guests": ticket.guests,
+        "continues": ticket.continues,
         "message_count": ticket.added_messages,
         "acknowledged_at": known.now if ticket.acknowledged else None,
         "created_at": known.now,
@@ -179,7 +182,7 @@ def _messages(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, An
             text=message.text,
             reply_text=message.reply_text if message.reply_text != message.text else "",
             html=message.html,
-            proof=message.proof,
+            proof=draft.proof,
             reasons=draft.reasons,
             remarks=[*message.remarks, *draft.remarks],
             fingerprint=draft.fingerprint,
@@ -278,10 +281,12 @@ _APPEND = text(
     """
     UPDATE ticket SET status = given.status, message_count = message_count + given.messages, updated_at = now(),
         resolved_at = CASE WHEN given.status = 'open' THEN NULL ELSE resolved_at END,
-        participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb))
+        participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb)),
+        guests = ticket.guests || ARRAY(SELECT jsonb_array_elements_text(given.guests::jsonb))
     FROM unnest(
-        cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[])
-    ) AS given (id, status, messages, participants)
+        cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[]),
+        cast(:guests AS text[])
+    ) AS given (id, status, messages, participants, guests)
     WHERE ticket.id = given.id
     """
 )

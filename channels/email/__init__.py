@@ -10,22 +10,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from channels import Accept, Channel, WayIn
+from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
 from channels.email.fetched import annotated, refuse_unfetched
+from channels.email.forwarded import unwrapped
 from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
-from channels.email.recipients import bare, exactly_ours, reply_address
+from channels.email.recipients import bare, exactly_ours, mailbox, ours, reply_address
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from channels.email.authenticity.names import Names
     from channels.email.sender import WayOut
     from channels.email.smtp_listener import Listener
-    from config.settings import Settings
+    from config.settings import Relay, Settings
 
 
 class Email(Channel):
@@ -33,13 +38,19 @@ class Email(Channel):
 
     listener: Listener
     """The listening socket, once mounted."""
+    names: Names | None = None
+    """Who is asked about senders, once somebody was."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name, settings)
-        self.repeatable = not settings.mail.relay.host  # the maildir takes a mail once, however often it is given
-        self._way_out: WayOut | None = None
+        relays = (settings.mail.relay, *settings.mail.relays.values())
+        self.repeatable = not any(relay.host for relay in relays)  # a maildir takes a mail once, however often given
+        self.inquires, self.patience = settings.authenticity.dns, settings.authenticity.timeout_seconds
+        self._ways_out: dict[str, WayOut] = {}
         mailboxes = [account.address for account in settings.imap.values()]
         self._own = exactly_ours([*settings.smtp.recipients, *mailboxes])
+        self._ours = ours(settings.smtp.recipients)
+        self._may_forward = ours(settings.mail.forwarders)
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Listen for as long as `app` runs."""
@@ -63,6 +74,17 @@ class Email(Channel):
         ]
         return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)), *mailboxes)
 
+    async def inquire(self, raw: RawMessage) -> RawMessage:
+        """Ask the DNS about the author."""
+        from channels.email.authenticity.inquiry import inquire
+        from channels.email.authenticity.names import Resolver
+
+        settings = self.settings.authenticity
+        if self.names is None:
+            self.names = Resolver(settings.nameservers, settings.timeout_seconds)
+        evidence = await inquire(raw, self.names, settings, self.settings.acknowledge.trusted_sources)
+        return msgspec.structs.replace(raw, evidence=evidence)
+
     def normalise(self, raw: RawMessage) -> tuple[InboundMessage, ...]:
         """One message, whatever the bytes are."""
         return self.explain(raw, values=False)[0]
@@ -73,13 +95,26 @@ class Email(Channel):
         mail = read(raw.body)
         # An envelope that names no recipient is not a transport's: then the Return-Path field has to say it.
         verdict = judge(mail, return_path=raw.envelope.sender if raw.envelope.recipients else None)
-        message = inbound(mail, raw.envelope, verdict, own=self._own, hostname=self.settings.smtp.hostname)
+        author = judge_author(mail, raw, self.settings.authenticity, self.settings.acknowledge.trusted_sources)
+        message = inbound(
+            mail, raw.envelope, verdict, author=author, own=self._own, hostname=self.settings.smtp.hostname
+        )
+        if self._may_forward(message.sender.address):
+            message = unwrapped(message, mail)
         message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}
 
     def is_ours(self, address: str) -> bool:
         """Whether `address` is one that the settings name exactly: a pattern for any domain says nothing here."""
         return bare(address) in self._own
+
+    def could_be_ours(self, address: str) -> bool:
+        """The same, patterns for any domain included."""
+        return bare(address) in self._own or self._ours(address)
+
+    def mailbox(self, address: str) -> str:
+        """`address` without what its owner may add to it at will."""
+        return mailbox(address)
 
     def reply_address(self, account: str, token: str) -> str:
         """`account` with `token` in its local part."""
@@ -88,12 +123,19 @@ class Email(Channel):
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""
         letter = compose(outbound, sender_name=self.settings.mail.sender_name, now=datetime.now(UTC))
-        if self._way_out is None:
-            self._way_out = self._find_way_out()
-        return await self._way_out.send(letter)
+        return await self._way_out(outbound.account).send(letter)
 
-    def _find_way_out(self) -> WayOut:
-        from channels.email.sender import Maildir, Relay
+    def _way_out(self, account: str) -> WayOut:
+        """The relay of `account`, else the relay of all, else the maildir; each is made once."""
+        mail = self.settings.mail
+        name = next((name for name, relay in mail.relays.items() if ours(relay.accounts)(account)), "")
+        if name not in self._ways_out:
+            self._ways_out[name] = self._open(mail.relays.get(name, mail.relay))
+        return self._ways_out[name]
 
-        relay = self.settings.mail.relay
-        return Relay(relay, self.settings.smtp.hostname) if relay.host else Maildir(self.settings.var / "outgoing")
+    def _open(self, relay: Relay) -> WayOut:
+        from channels.email import sender
+
+        if not relay.host:
+            return sender.Maildir(self.settings.var / "outgoing")
+        return sender.Relay(relay, self.settings.smtp.hostname, self.settings.var / "tokens")

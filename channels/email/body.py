@@ -32,7 +32,7 @@ class Piece(NamedTuple):
     @property
     def blank(self) -> bool:
         """Whether its plain text has nothing to read."""
-        return self.text is None or not self.text.strip()
+        return not self.text or self.text.isspace()
 
     def plain(self) -> str:
         """Its text; the HTML is turned into text only where there is no other."""

@@ -8,6 +8,7 @@ holds NUL or lone surrogates (PostgreSQL takes neither).
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from functools import lru_cache
 
@@ -134,7 +135,10 @@ _SMALL_LETTERS = tuple(
 _HIGH_BIT = bytes(byte | 0x80 for byte in range(256))
 _SAMPLE = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BEGIN_MARK = (b"\xef", b"\xff", b"\xfe")
 _WESTERN = frozenset({"cp1252", "us-ascii"})
+_COMMON = frozenset({"utf-8", "", *_WESTERN})
+_USUAL_ENDS = ("\r\n", ("\n", "\r\n"))
 _JAPANESE = frozenset({"cp932", "euc_jp", "shift_jis"})
 _MAY_YIELD_SURROGATES = frozenset({"utf-7", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"})
 
@@ -164,12 +168,13 @@ def codec(label: str) -> str:
 def decode(data: bytes, label: str = "") -> str:
     """`data` as text, `label` being the charset that it claims. Never raises."""
     name = codec(label) if label else ""
-    if b"\x1b$" in data and (not name or name in _WESTERN) and data.isascii():
+    if b"\x1b" in data and b"\x1b$" in data and (not name or name in _WESTERN) and data.isascii():
         name = "iso2022_jp"
-    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+    if data[:1] in _BEGIN_MARK and data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         data, name = _without_mark(data, name)
-    if name in ("utf-8", "") or name in _WESTERN:
-        return _clean(_decode_common(data, name))
+    if name in _COMMON:
+        text = _decode_common(data, name)
+        return _clean(text) if b"\0" in data else text  # a byte is found sooner than a wide character
     try:
         text = data.decode(name)
     except (UnicodeError, ValueError):
@@ -177,6 +182,17 @@ def decode(data: bytes, label: str = "") -> str:
     if name in _MAY_YIELD_SURROGATES:
         text = _SURROGATES.sub("\ufffd", text)
     return _clean(text)
+
+
+def lines(text: str) -> str:
+    """`text` with LF as its only line end, whatever they were: CRLF, CR, or the CR CR LF of a doubled conversion."""
+    if "\r" not in text:
+        return text
+    universal = io.IncrementalNewlineDecoder(None, translate=True)
+    done = universal.decode(text, final=True)
+    if universal.newlines in _USUAL_ENDS:
+        return done
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def declared_in_html(data: bytes) -> str:

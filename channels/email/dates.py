@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 _MONTHS = {
     name: number
@@ -27,20 +28,30 @@ _ISO = re.compile(
 )
 
 
+_EXACT = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: \([A-Z]{1,5}\))?"
+)
+"""As RFC 5322 §3.3 writes it, and nearly everybody."""
+
+
 def parse(value: str) -> datetime | None:
     """The moment that a Date header names; None for garbage. Without a zone it is taken as UTC; 2099 is returned."""
+    exact = _EXACT.fullmatch(value)
+    if exact:
+        day, month, year, hour, minute, second, zone = exact.groups()
+        return _moment(int(year), _MONTHS.get(month.lower(), 0), int(day), int(hour), int(minute), int(second), zone)
     value = _COMMENT.sub(" ", value[:200])
     found = _USUAL.search(value) or _ASCTIME.search(value) or _ISO.search(value)
     if found is None:
         return None
-    month = _MONTHS.get(found["month"].lower()) if found["month"].isalpha() else int(found["month"])
-    if not month:
-        return None
+    month = _MONTHS.get(found["month"].lower(), 0) if found["month"].isalpha() else int(found["month"])
+    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    return _moment(_year(found["year"]), month, int(found["day"]), hour, minute, second, found["zone"] or "")
+
+
+def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: str) -> datetime | None:
     try:
-        return datetime(
-            _year(found["year"]), month, int(found["day"]), int(found["hour"]) % 24, int(found["minute"]),
-            min(int(found["second"] or 0), 59), tzinfo=_zone(found["zone"] or ""),
-        )  # fmt: skip
+        return datetime(year, month, day, hour % 24, minute, min(second, 59), tzinfo=_zone(zone))
     except (ValueError, OverflowError):
         return None
 
@@ -53,6 +64,7 @@ def _year(digits: str) -> int:
     return year + 1900 if len(digits) == 3 else year
 
 
+@lru_cache(maxsize=128)
 def _zone(text: str) -> timezone:
     if text[:1] in ("+", "-"):
         digits = text[1:].replace(":", "")

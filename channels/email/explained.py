@@ -29,6 +29,8 @@ def explained(mail: Mail, verdict: Verdict, message: InboundMessage) -> dict[str
         "auto_submitted": verdict.automatic,
         "auto_reason": f"{verdict.rule}: {verdict.reason}" if verdict.automatic else "",
         "auto_kind": verdict.kind,
+        "proof": message.proof,
+        "proof_reason": message.proof_reason,
         "bounce": verdict.kind in BOUNCES,
         "bounce_recipient": reports[0].recipient if reports else "",
         "bounce_recipients": [report.recipient for report in reports],

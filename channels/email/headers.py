@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from channels.email import charset
@@ -44,11 +45,15 @@ ESSENTIAL = frozenset(
     ]
 )
 
-_END = re.compile(rb"\n\r*\n")
+END = re.compile(rb"\n\r*\n")
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From [^\n]*\n[ \t\r\n]*)?")
 _FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
 _LINE = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.MULTILINE)
 """A field once folding is undone."""
+_NAME = re.compile(r"([!-9;-~]+)[ \t]*")
+_LONGEST_KNOWN = 60
+"""Letters of a field name that is remembered; longer ones cost their reading each time."""
 _KNOWN = re.compile(
     r"\n(?:received|from|to|cc|bcc|subject|date|message-id|reply-to|sender|mime-version|return-path|references|"
     r"in-reply-to|delivered-to|dkim-signature|content-[a-z-]+|x-[\w-]+|list-[a-z-]+|resent-[a-z-]+|user-agent|"
@@ -58,7 +63,9 @@ _KNOWN = re.compile(
 _CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ID = re.compile(r"<([^<>]*)>")
+_ONE_ID = re.compile(r"<[!-;=?-~]+>")
 _MAX_ID = 998
+_BLANKS = (" ", "\t")
 
 
 class Block(NamedTuple):
@@ -75,17 +82,47 @@ def read(raw: bytes, start: int, stop: int) -> Block:
     """Read the header block that begins at `raw[start]`; it ends at a blank line, where a body begins, or at `stop`."""
     if raw.startswith((b"\n", b"\r\n"), start):
         return Block(Headers(), raw.index(b"\n", start) + 1)
-    end = _END.search(raw, start, stop)
+    end = END.search(raw, start, stop)
     size, body = (end.start() - start, end.end()) if end else (stop - start, stop)
-    text = raw[start : start + min(size, MAX_WINDOW)].decode("latin-1")  # one character a byte, so that offsets hold
+    block = raw[start : start + min(size, MAX_WINDOW)]
+    if size <= MAX_BLOCK and block.isascii() and b"\0" not in block:
+        lines = block.strip(b"\r\n")
+        pairs = None if _BARE_CR.search(lines) else _plain(lines.replace(b"\r", b"").decode("ascii"))
+        if pairs is not None:
+            return Block(Headers(tuple(pairs)), body)
+    text = block.decode("latin-1")  # one character a byte, so that offsets hold
     if size > MAX_BLOCK:
         beginning = _with_care(text[: max(text.rfind("\n", 0, MAX_BLOCK), 0)], start, -1)
         return beginning if beginning.body >= 0 else _oversized(text, body)
-    lines = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t").strip("\r\n")
-    found = _LINE.findall(lines) if lines.isascii() and "\r" not in lines and "\0" not in lines else []
-    if lines and len(found) != lines.count("\n") + 1:
-        return _with_care(text, start, body)
-    return Block(Headers(tuple([(name.lower(), value.rstrip()) for name, value in found])), body)
+    return _with_care(text, start, body)
+
+
+def _plain(lines: str) -> list[tuple[str, str]] | None:
+    """The fields of a block that holds nothing else, as nearly all do; None where one must look closer."""
+    pairs: list[tuple[str, str]] = []
+    key = value = ""
+    for line in lines.split("\n"):
+        if line[:1] in _BLANKS:
+            value += line
+            continue
+        if key:
+            pairs.append((key, value.strip()))
+        head, colon, value = line.partition(":")
+        key = _known_name(head) if len(head) <= _LONGEST_KNOWN else _name(head)
+        if not colon or not key:
+            return None
+    if key:
+        pairs.append((key, value.strip()))
+    return pairs if key or not lines else None
+
+
+def _name(head: str) -> str:
+    """What stands before a colon as a field name in lower case; '' where it is none (RFC 5322 §2.2)."""
+    found = _NAME.fullmatch(head)
+    return found[1].lower() if found else ""
+
+
+_known_name = lru_cache(maxsize=1024)(_name)
 
 
 def skip_preamble(raw: bytes) -> int:
@@ -99,6 +136,8 @@ def message_ids(value: str) -> list[str]:
 
     Where nothing stands in brackets, words with an @ are taken.
     """
+    if _ONE_ID.fullmatch(value) and len(value) <= _MAX_ID:
+        return [value[1:-1]]
     ids = ["".join(found.split()) for found in _ID.findall(value)] if "<" in value else []
     if not any(ids):
         ids = [word.strip("<>;\"'()") for word in value.replace(",", " ").split() if "@" in word]

@@ -39,6 +39,23 @@ _MARKS = (
     "225, 225, 225",
 )
 """What a tag must hold to be looked at, in the programs' own spelling."""
+_GLANCES = (
+    "mail_",  # gmail_, protonmail_, zmail_extra
+    "yahoo_quoted",
+    "OLK_SRC_BODY",
+    "ms-outlook-mobile",
+    "divRplyFwdMsg",
+    "appendonsend",
+    "stopSpelling",
+    "zwchr",
+    "__DIVIDER__",
+    "OutlookMessageHeader",
+    "mail-editor-reference",
+    "ignature",  # moz-signature, "Signature"
+    "border-top",  # with the greys
+)
+"""What is in the HTML wherever a mark is: fewer, and longer, since each is a search through all of it."""
+_HEAD = re.compile(r"\s*<(?:!doctype|html|head|meta)\b", re.IGNORECASE)
 _ATTRIBUTES = 2000
 """Characters of a tag around a mark that are looked at."""
 _ELEMENT = re.compile(r"<([a-zA-Z][a-zA-Z0-9:]{0,30})\s")
@@ -99,9 +116,13 @@ def without_indentation(html: str) -> str:
 
 def _marked_tags(html: str) -> list[tuple[int, str, str]]:
     """The start tags with a known name as (position, element, name), in order."""
+    # A style sheet in the head, often the larger part of a mail, marks nothing.
+    body = max(html.find("</head>"), 0) if _HEAD.match(html) else 0
+    if all(html.find(glance, body) < 0 for glance in _GLANCES):
+        return []
     tags: dict[int, tuple[str, str]] = {}
     for mark in _MARKS:
-        position = html.find(mark)
+        position = html.find(mark, body)
         while position >= 0:
             start = html.rfind("<", max(0, position - _ATTRIBUTES), position)
             stop = html.find(">", position, position + _ATTRIBUTES)

@@ -27,9 +27,9 @@ from channels import Accept, AcceptError, ChannelError, Lost
 from channels.email.imap_envelope import Letter, Origin, seal
 from channels.email.imap_fetch import Fetch
 from channels.email.imap_line import Line
-from channels.email.imap_login import Login
 from channels.email.imap_position import Position, begin, read, resume, written
 from channels.email.imap_session import Declined, Listed, Session, State
+from channels.email.login import Login, tokens
 from config import logs
 from config.faults import crash_point
 from config.settings import ImapAccount, ImapFolder, Settings
@@ -183,10 +183,9 @@ class Mailbox:
             await self._store([], position)
         position = await self._check(position)
         self._failures = 0
-        await self._cursor.succeed(backlog=0)
         if self._complaint:
             self.log.warning("imap_complaint", error=self._complaint)
-            await self._cursor.fail(self._complaint)
+        await self._cursor.succeed(backlog=0, complaint=self._complaint)
         return position
 
     async def _new_mails(self, position: Position, state: State) -> AsyncIterator[tuple[list[Listed], int]]:
@@ -331,7 +330,9 @@ class Poller:
                 max_bytes=settings.smtp.max_message_bytes,
             )
             for name, account in settings.imap.items()
-            for login in (Login(account, settings.var / "imap"),)
+            for login in (
+                Login(account.username or account.address, account.password, account.oauth, tokens(settings.var)),
+            )
             for folder in account.folders
         ]
 

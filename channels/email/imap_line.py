@@ -10,8 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
-from channels.email.imap_login import Login, LoginFailed
 from channels.email.imap_session import Broken, Session, State
+from channels.email.login import Login, LoginFailed
 
 P = ParamSpec("P")
 T = TypeVar("T")

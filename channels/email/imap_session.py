@@ -23,8 +23,8 @@ from typing import Any
 from imapclient import DELETED, SEEN
 
 from channels import ChannelError
-from channels.email.imap_login import LoginFailed, Secret
 from channels.email.imap_wire import Client, Wire
+from channels.email.login import LoginFailed, Secret
 from config.settings import ImapAccount
 
 CONNECT_SECONDS = 15.0

@@ -1,7 +1,7 @@
 """A mail that was read, with its envelope and the machine's verdict, made into `InboundMessage`. Pure.
 
 Only the rules that need the envelope or our own addresses are decided here (A3, A4, A12, A14); what the mail itself
-shows was judged before. The first rule of the table wins. Nothing here proves who wrote: that takes a reply token.
+shows was judged before, and so was who wrote it. The first rule of the table wins.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from channels.email.authenticity.verdict import Finding as Author
 from channels.email.compose import LOOP_HEADER
+from channels.email.conversation import circle, marks, references
 from channels.email.machine_mail import Verdict
 from channels.email.mail import Mail
 from channels.email.recipients import bare, reply_token
 from channels.email.reply_text import new_words
 from models.envelope import Address, Envelope, InboundMessage
 
+UNPROVED = Author("unproved", "")
 OWN_PASSES = 3
 """A mail that we passed on so often runs in a circle."""
-REFERENCES = 40
 MASS_MAIL = 100
 """Recipients from which on nobody expects an answer to each (B4)."""
+_LOOP = LOOP_HEADER.lower()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -35,12 +38,24 @@ class Finding(NamedTuple):
     """True where it says that nobody sits at the other end; False where we only know too little to answer."""
 
 
-def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[str], hostname: str) -> InboundMessage:
+_NOTHING = Finding("", "", machine=False)
+
+
+def inbound(
+    mail: Mail,
+    envelope: Envelope,
+    verdict: Verdict,
+    *,
+    own: frozenset[str],
+    hostname: str,
+    author: Author = UNPROVED,
+) -> InboundMessage:
     """The message of `mail`. `own`: addresses that are ours beyond doubt; `hostname`: our name in Received headers."""
     recipients = (*mail.to, *mail.cc)
-    findings = sorted(_findings(mail, envelope, verdict, own=own, hostname=hostname), key=_table_order)
-    first = findings[0] if findings else Finding("", "", machine=False)
-    machine = next((finding for finding in findings if finding.machine), None)
+    findings = [*_findings(mail, envelope, verdict, own=own, hostname=hostname), *_about_author(mail, author)]
+    findings.sort(key=_table_order)
+    first = findings[0] if findings else _NOTHING
+    machine = next((finding for finding in findings if finding.machine), None) if findings else None
     sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
         sender=sender,
@@ -50,8 +65,12 @@ def inbound(mail: Mail, envelope: Envelope, verdict: Verdict, *, own: frozenset[
         html=mail.html,
         recipients=recipients,
         message_id=mail.message_id,
-        references=_references(mail),
+        references=references(mail),
+        marks=marks(mail),
+        circle=circle(mail),
         reply_token=_first_token(recipients, envelope),
+        proof=author.proof,
+        proof_reason=author.reason,
         sent_at=mail.date,
         attachments=mail.attachments,
         machine=f"{machine.rule}: {_clean(machine.reason)}" if machine else "",
@@ -71,12 +90,6 @@ def _sender(mail: Mail, envelope: Envelope) -> Address:
     return Address(envelope.sender.lower(), mail.senders[0].name if mail.senders else "")
 
 
-def _references(mail: Mail) -> tuple[str, ...]:
-    ids = dict.fromkeys((*mail.references, *mail.in_reply_to))
-    ids.pop("", None)
-    return tuple(ids)[:REFERENCES]
-
-
 def _first_token(recipients: Iterable[Address], envelope: Envelope) -> str:
     """The transport's word comes first: a header may name an address that this mail was not sent to."""
     addresses = (*envelope.recipients, *(recipient.address for recipient in recipients))
@@ -89,20 +102,33 @@ def _findings(
     if verdict.automatic:
         yield Finding(verdict.rule, verdict.reason, machine=True)
     ours = own | {bare(recipient) for recipient in (envelope.account, *envelope.recipients)}
-    if LOOP_HEADER.lower() in mail.headers:
+    if _LOOP in mail.headers:
         yield Finding("A3", "it is a mail of ours that came back", machine=True)
     elif any(bare(author.address) in ours for author in mail.senders if author.address):
         yield Finding("A3", "it says to be from an address of ours", machine=True)
-    by_us = _passed_by(hostname)
-    if sum(by_us.search(field) is not None for field in mail.headers.all("received")) >= OWN_PASSES:
+    if _passes(mail.headers.all("received"), hostname) >= OWN_PASSES:
         yield Finding("A4", "it has passed here several times", machine=True)
     if len(mail.to) + len(mail.cc) >= MASS_MAIL:
         yield Finding("A6", "A6: it is mass mail, with a hundred recipients or more", machine=False)
-    if doubt := _doubt(mail):
-        yield Finding("A12", doubt, machine=False)
     named = {bare(recipient.address) for recipient in (*mail.to, *mail.cc)}
     if envelope.recipients and named.isdisjoint(map(bare, envelope.recipients)):
         yield Finding("A14", "our address stands in neither To nor Cc", machine=False)
+
+
+def _about_author(mail: Mail, author: Author) -> Iterator[Finding]:
+    """A12 and A13: who cannot be taken at their word, and who is somebody else."""
+    if doubt := _doubt(mail, proved=author.proof == "aligned"):
+        yield Finding("A12", doubt, machine=False)
+    if author.proof == "failed":
+        yield Finding("A13", author.reason, machine=False)
+
+
+def _passes(received: list[str], hostname: str) -> int:
+    """How often we passed the mail on, by its Received fields."""
+    if len(received) < OWN_PASSES:
+        return 0
+    by_us = _passed_by(hostname)
+    return sum(by_us.search(field) is not None for field in received)
 
 
 @cache
@@ -111,7 +137,7 @@ def _passed_by(hostname: str) -> re.Pattern[str]:
     return re.compile(rf"\bby\s+{re.escape(hostname)}(?![\w.-])", re.IGNORECASE)
 
 
-def _doubt(mail: Mail) -> str:
+def _doubt(mail: Mail, *, proved: bool) -> str:
     """Why the author cannot be taken at their word (rule A12)."""
     authors = {author.address for author in mail.senders if author.address}
     if not authors:
@@ -120,6 +146,8 @@ def _doubt(mail: Mail) -> str:
         return f"it names more than one author: {', '.join(sorted(authors))}"
     if len(mail.headers.all("from")) > 1:
         return "it has more than one From header"
+    if proved:
+        return ""
     domain = _domain(next(iter(authors)))
     elsewhere = [answer.address for answer in mail.reply_to if answer.address and not _same(domain, answer.address)]
     return f"answers would go to another domain than its author's: {elsewhere[0]}" if elsewhere else ""

@@ -82,7 +82,7 @@ _TELLING = frozenset(
 
 def judge(mail: Mail, *, return_path: str | None = None) -> Verdict:
     """Judge `mail`. `return_path`: MAIL FROM as the transport had it, '' or '<>' for the null one; None: unknown."""
-    names = _TELLING.intersection(name for name, _ in mail.headers.fields)
+    names = _TELLING.intersection(mail.headers.by_name)
     null_path = _is_null(return_path, mail)
     kind, reports = _report(mail, null_path=null_path)
     rule, reason = _row(mail, names, kind, null_path=null_path)

@@ -16,20 +16,28 @@ class Headers(msgspec.Struct, frozen=True):
     """
 
     fields: tuple[tuple[str, str], ...] = ()
+    by_name: dict[str, list[str]] = {}
+    """The values of each name; made from `fields`, which is all that one gives."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.fields:
+            values = self.by_name.get(name)
+            if values is None:
+                self.by_name[name] = [value]
+            else:
+                values.append(value)
 
     def first(self, name: str, default: str = "") -> str:
         """The first value of `name` (lower case), or `default`."""
-        for key, value in self.fields:
-            if key == name:
-                return value
-        return default
+        values = self.by_name.get(name)
+        return values[0] if values else default
 
     def all(self, name: str) -> list[str]:
         """Every value of `name` (lower case), in order."""
-        return [value for key, value in self.fields if key == name]
+        return self.by_name.get(name, [])
 
     def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self.fields)
+        return name in self.by_name
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

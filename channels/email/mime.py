@@ -44,21 +44,20 @@ def read(raw: bytes) -> Mail:
     tree = Tree(raw)
     _decode_encoded_multipart(tree)
     content = _Content(tree)
-    fields, remarks = _by_name(tree.root.headers), content.remarks
-    date = fields.get("date")
+    fields, remarks = tree.root.headers, content.remarks
     return Mail(
-        headers=tree.root.headers,
+        headers=fields,
         content_type=tree.root.content_type,
         parameters=tree.root.parameters,
         senders=_addresses(fields, "from", remarks),
         reply_to=_addresses(fields, "reply-to", remarks),
         to=_addresses(fields, "to", remarks),
         cc=_addresses(fields, "cc", remarks),
-        subject=encoded_words.decode(_first(fields, "subject")),
-        message_id=headers.message_id(_first(fields, "message-id")),
+        subject=encoded_words.decode(fields.first("subject")),
+        message_id=headers.message_id(fields.first("message-id")),
         in_reply_to=_ids(fields, "in-reply-to"),
         references=_ids(fields, "references"),
-        date=dates.parse(date[0]) if date else None,
+        date=dates.parse(fields.first("date")),
         text=content.text,
         html=content.html,
         text_from_html=content.text_from_html,
@@ -68,20 +67,11 @@ def read(raw: bytes) -> Mail:
     )
 
 
-def _by_name(fields: Headers) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, value in fields.fields:
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def _first(fields: dict[str, list[str]], name: str) -> str:
-    return fields[name][0] if name in fields else ""
-
-
-def _addresses(fields: dict[str, list[str]], name: str, remarks: list[str]) -> tuple[Address, ...]:
+def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address, ...]:
+    if name not in fields.by_name:
+        return ()
     found: list[Address] = []
-    for value in fields.get(name, ()):
+    for value in fields.all(name):
         more, cut = addresses.read(value, addresses.MAX_ADDRESSES - len(found))
         found += more
         if cut:
@@ -90,10 +80,10 @@ def _addresses(fields: dict[str, list[str]], name: str, remarks: list[str]) -> t
     return tuple(found)
 
 
-def _ids(fields: dict[str, list[str]], name: str) -> tuple[str, ...]:
-    if name not in fields:
+def _ids(fields: Headers, name: str) -> tuple[str, ...]:
+    if name not in fields.by_name:
         return ()
-    ids = headers.message_ids(" ".join(fields[name]))
+    ids = headers.message_ids(" ".join(fields.all(name)))
     if len(ids) > 2 * MAX_REFERENCES:
         ids = ids[:MAX_REFERENCES] + ids[-MAX_REFERENCES:]
     return tuple(ids)
@@ -145,10 +135,10 @@ class _Content:
         if kind.startswith("text/"):
             content, text = self._text(leaf, content)
             if decoded.rest:
-                text = f"{text.rstrip()}\n\n{_lines(charset.decode(decoded.rest))}"
+                text = f"{text.rstrip()}\n\n{charset.lines(charset.decode(decoded.rest))}"
             self._texts[leaf] = text
         elif kind.startswith(_MESSAGE):
-            text = _lines(charset.decode(content[:MAX_OTHER]))
+            text = charset.lines(charset.decode(content[:MAX_OTHER]))
         self._bytes[leaf] = content
         self.parts.append(_part(leaf, content, text))
         self._remark_protection(kind, text)
@@ -173,7 +163,7 @@ class _Content:
             label = charset.declared_in_html(content) or label
         if label and not charset.codec(label):
             self.remarks.append("A text names a charset that does not exist; it was read as best as possible.")
-        text = _lines(charset.decode(content, label))[: MAX_BODY + 1]
+        text = charset.lines(charset.decode(content, label))[: MAX_BODY + 1]
         if leaf.parameters.get("format", "").lower() == "flowed" and leaf.content_type == "text/plain":
             text = flowed.unflow(text, delete_space=leaf.parameters.get("delsp", "").lower() == "yes")
         return content, text
@@ -209,9 +199,9 @@ class _Content:
 
     def _set_body(self, body: Body, tree: Tree) -> None:
         self.html, self.text, self.text_from_html = body.html, body.text, body.text_from_html
-        if not self.text.strip():
+        if not self.text or self.text.isspace():
             self.html = self.html or self._whole_html
-            self.text = _lines(self._whole_text) or (html_text.to_text(self.html) if self.html else "")
+            self.text = charset.lines(self._whole_text) or (html_text.to_text(self.html) if self.html else "")
         if len(self.text) > MAX_BODY:
             self.text = self.text[:MAX_BODY]
             self.remarks.append(f"The text was cut after {MAX_BODY:,} characters.")
@@ -220,10 +210,8 @@ class _Content:
             self.remarks.append(f"The HTML was cut after {MAX_BODY:,} characters.")
         if len(self.html) > html_text.MAX_HTML and self.text_from_html:
             self.remarks.append(f"Only the first {html_text.MAX_HTML:,} characters of the HTML were turned into text.")
-        if not tree.source.strip():
-            self.remarks.append("The mail is empty.")
-        elif not (self.text.strip() or self.html or self.files):
-            self.remarks.append("The mail has no content.")
+        if (not self.text or self.text.isspace()) and not self.html and not self.files:
+            self.remarks.append("The mail has no content." if tree.source.strip() else "The mail is empty.")
 
 
 def _part(leaf: Entity, content: bytes, text: str) -> Part:
@@ -236,10 +224,3 @@ def _part(leaf: Entity, content: bytes, text: str) -> Part:
         text=text,
         depth=leaf.depth,
     )
-
-
-def _lines(text: str) -> str:
-    """With LF as the only line end."""
-    if "\r" not in text:
-        return text
-    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")

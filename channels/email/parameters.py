@@ -14,6 +14,11 @@ from channels.email import charset, encoded_words
 MAX_SECTIONS = 200
 """Continuations (name*0, name*1 …) of one parameter that are joined."""
 
+LONGEST_REMEMBERED = 300
+"""Characters of a value that is kept for the next part which has the same."""
+
+_USUAL = re.compile(r"""([\w.+-]+(?:/[\w.+-]+)?)(?:;\s*([\w-]+)=(?:"([^"\\?]*)"|([\w.+/-]+)))?""", re.ASCII)
+"""A word and at most one parameter, with nothing in it to be decoded."""
 _PARAMETER = re.compile(
     r"""([^\s=;"]{1,60})\s*=\s*
         (?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$|[\w*-]+\s*=)))*)(?:"|$)|([^;"]*)("[^;]*)?)""",
@@ -27,19 +32,28 @@ _BARE_WORDS = frozenset({"charset", "boundary", "format", "delsp", "protocol", "
 """Parameters whose unquoted value ends at white space; in others a space is taken as part of a file name."""
 
 
-@lru_cache(maxsize=512)
 def parse(value: str) -> tuple[str, dict[str, str]]:
     """The leading word of `value`, lower-cased, and its parameters by lower-case name.
 
     An extended parameter (`filename*`) wins over the plain one of the same name (RFC 6266 §4.3). The answer is shared
     between callers and not to be changed.
     """
-    value = value[: encoded_words.MAX_VALUE]
+    usual = _USUAL.fullmatch(value)
+    if usual:
+        word, name, text, bare = usual.groups()
+        return word.lower(), {name.lower(): text or bare or ""} if name else {}
+    return _remembered(value) if len(value) <= LONGEST_REMEMBERED else _parse(value[: encoded_words.MAX_VALUE])
+
+
+def _parse(value: str) -> tuple[str, dict[str, str]]:
     head = _VALUE.match(value)
     word = head[1] if head else ""
     if "=" in word and "/" not in word:
         return "", _collect(value, 0)
     return "".join(word.lower().split()).strip("\"'"), _collect(value, head.end() if head else 0)
+
+
+_remembered = lru_cache(maxsize=512)(_parse)
 
 
 def _collect(value: str, position: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from functools import cache
 
+_MARKS = re.compile("[\u0300-\u036f]+")
 _PLAIN = str.maketrans({"\u2019": "'", "\u0131": "i", "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00e6": "ae"})
 """Letters that have no decomposition, and the apostrophe that word processors put."""
 
@@ -22,8 +23,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     letters = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(letter for letter in letters if not "\u0300" <= letter <= "\u036f")
-    return unicodedata.normalize("NFC", bare).translate(_PLAIN)
+    return unicodedata.normalize("NFC", _MARKS.sub("", letters)).translate(_PLAIN)
 
 
 def expression(phrases: str) -> str:

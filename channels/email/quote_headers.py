@@ -16,7 +16,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from channels.email.quote_words import (
+    DETERMINERS,
     FORWARDED,
+    FORWARDED_BY,
     LABELS,
     OPENINGS,
     ORIGINAL,
@@ -30,7 +32,8 @@ from channels.email.quote_words import (
 LONGEST = 400
 """Characters of a joined header that are looked at."""
 
-_DECORATION = " \t\u00a0*_-=—–~#|•"
+_DASHES = "-=—–―‐_"
+_DECORATION = " \t\u00a0*~#|•" + _DASHES
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -40,9 +43,17 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 _WROTE = rf"(?:(?<!\w)(?:{_any_of(WROTE)})(?!\w)|{_any_of(WROTE_UNSPACED)})"
+_IN_DATES = frozenset({"a", "o", "as", "os", "i", "de", "la", "las", "het"})
+"""Little words that also stand between the numbers of a date."""
 _WROTE_ANYWHERE = re.compile(_WROTE)
 _WROTE_LAST = re.compile(_WROTE + r"(?:\s?\(\w{1,3}\)|/\w{1,3})?$")
 _PRONOUN_LAST = re.compile(rf"(?:(?<!\w)(?:{_any_of(PRONOUNS)})\s+|['’])$")
+_SPEAKERS = PRONOUNS - {"on", "il", "as", "as i"}
+"""Pronouns that open no attribution in another language; 'je' closes one in Croatian."""
+_WROTE_BY_SPEAKER = re.compile(rf"{_WROTE}\s(?:{_any_of(_SPEAKERS - {'je'})})(?!\w)")
+_SPEAKER = re.compile(rf"\s(?:{_any_of(_SPEAKERS - {'je', 'ja'})})\s")
+_SPEAKER_FIRST = re.compile(rf"(?:{_any_of(_SPEAKERS)})(?!\w)")
+_SENTENCE_SUBJECT = re.compile(rf"\d\S{{0,3}}(?:\s[AP]M)?,?\s(?:{_any_of(DETERMINERS - _IN_DATES)})\s")
 _WROTE_THEN = re.compile(_WROTE + r"\s?:(?=\s)")
 _RULE_LONGEST = 160
 _QUOTING = re.compile(rf"(?:{_any_of(QUOTING)})(?!\w)")
@@ -90,6 +101,11 @@ def is_complete(text: str) -> bool:
     return _DATE.search(text) is not None and _TIME.search(text) is not None
 
 
+def is_dated(text: str) -> bool:
+    """True if `text` names a day or a time."""
+    return _DATE.search(text) is not None or _TIME.search(text) is not None
+
+
 def carries_quote(line: str) -> bool:
     """True if `line` is an attribution with the quote behind it: 'On 3 March 2025, Ann <ann@…> wrote: Hello …'."""
     if not opens_attribution(line):
@@ -98,7 +114,7 @@ def carries_quote(line: str) -> bool:
     return found is not None and is_attribution(line[: found.end()], quoted=False) and "@" in line[: found.end()]
 
 
-_RULE = re.compile(r"[-_=—–*~#\s]{3,}$")
+_RULE = re.compile(r"[-_=—–―‐*~#\s]{3,}$")
 
 
 def is_rule(line: str) -> bool:
@@ -118,12 +134,20 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
         return False
     bare = text.strip(_DECORATION).casefold()
     body = bare.rstrip(" \u00a0:：*_")
-    colon = len(body) < len(bare) and (":" in bare[len(body) :] or "：" in bare[len(body) :])
+    colon = (
+        len(body) < len(bare)
+        and not body.endswith("<mailto")
+        and (":" in bare[len(body) :] or "：" in bare[len(body) :])
+    )
     date, time = _DATE.search(body) is not None, _TIME.search(body) is not None
     mail = "@" in body and _ADDRESS.search(body) is not None
     opens = opens_attribution(text) or body[:1].isdigit()
     verb = _WROTE_LAST.search(body)
+    if not (quoted or (mail and "<" in body)) and _is_sentence(text, body):
+        return False
     if verb:
+        colon = colon or (text.startswith("---") and text.endswith("---"))
+        quoted = quoted or (colon and text.startswith("---"))
         if not (quoted or mail) and _PRONOUN_LAST.search(body[: verb.start()]):
             return False
         return _verb_last(body, date=date, time=time, mail=mail, opens=opens, colon=colon, quoted=quoted)
@@ -131,10 +155,44 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
         return quoted and mail and date and body[:1].isdigit() and body.endswith((">", ")"))
     if _QUOTING.match(body):
         return mail or quoted
-    if _WROTE_ANYWHERE.search(body):
-        return (mail and (date or time)) or (date and opens and (time or quoted)) or (mail and quoted)
-    dated = date or time
-    return mail and dated and (quoted or (date and time and _EARLY_DIGIT.match(body) is not None))
+    if verb := _WROTE_ANYWHERE.search(body):
+        if _WROTE_BY_SPEAKER.match(body, verb.start()):
+            return False
+        if (mail and (date or time or quoted)) or (date and opens and (time or quoted)):
+            return True
+        return date and (time or quoted) and _names_writer(text, body, verb)
+    if quoted:
+        return mail and (date or time)
+    return mail and date and time and _EARLY_DIGIT.match(body) is not None and not _SPEAKER.search(body)
+
+
+def _is_sentence(text: str, body: str) -> bool:
+    """True for what people say: 'Ich habe am 3.3.2025 geschrieben:', 'On 3/3/2025 at 10:12 the display said:'."""
+    return (
+        body.endswith(("said:", "said"))
+        or _SPEAKER_FIRST.match(body) is not None
+        or _SPEAKER.search(body) is not None
+        or _WROTE_BY_SPEAKER.search(body) is not None
+        or _SENTENCE_SUBJECT.search(text) is not None
+    )
+
+
+def _names_writer(text: str, body: str, verb: re.Match[str]) -> bool:
+    """True for 'Ann Lee wrote on 03/03/2025 10:12:', where a name and no sentence stands before the verb.
+
+    `verb` is where it stands in `body`, the folded form of `text`.
+    """
+    names = text.strip(_DECORATION + "\"'").split()[: len(body[: verb.start()].split())]
+    if not 0 < len(names) <= 6 or len(body) > 120 or names[0].casefold() in DETERMINERS:
+        return False
+    if _PRONOUN_LAST.search(body[: verb.start()]) or len(body[verb.end() :].split()) > 8:
+        return False
+    return all(name[0].isupper() or name in _NAME_PARTICLES for name in names)
+
+
+_NAME_PARTICLES = frozenset(
+    {"de", "du", "la", "le", "von", "van", "der", "den", "di", "da", "dos", "via", "y", "e", "&"}
+)
 
 
 def _verb_last(body: str, *, date: bool, time: bool, mail: bool, opens: bool, colon: bool, quoted: bool) -> bool:
@@ -147,6 +205,9 @@ def _verb_last(body: str, *, date: bool, time: bool, mail: bool, opens: bool, co
     return quoted and colon and len(body) <= 120
 
 
+_OPENS_DIVIDER = _DASHES + "*<>[#~"
+
+
 def divider(line: str) -> str:
     """What a line between dashes announces: 'original', 'forwarded' or ''.
 
@@ -156,15 +217,39 @@ def divider(line: str) -> str:
     words = " ".join(bare.split())
     kind = "original" if words in ORIGINAL else "forwarded" if words in FORWARDED else ""
     if kind:
-        return kind if line[0] in "-_=—–*>[#~" or (kind == "forwarded" and line[-1] in ":：") else ""
-    if words.startswith("forwarded by ") and line.startswith("--"):
-        return "forwarded"
-    return ""
+        return kind if line[0] in _OPENS_DIVIDER or (kind == "forwarded" and line[-1] in ":：") else ""
+    return "forwarded" if line[0] in _DASHES and line[-1] in _DASHES and words.startswith(FORWARDED_BY) else ""
 
 
 def is_marked_divider(line: str) -> bool:
-    """True for '> Message du 03/03/25 10:12': a French provider marks its header with '>' and not what is below it."""
-    return line.startswith("> Message du ") and _DATE.search(line[:40]) is not None
+    """True for headers marked with '>' whose text below is not: those of French providers and of GroupWise.
+
+    '> Message du 03/03/25 10:12', '>>> Ann Lee <ann@example.org> 3/3/2025 10:12 AM >>>', '>>> On … Ann Lee wrote:'.
+    """
+    if line.startswith("> Message du "):
+        return _DATE.search(line[:40]) is not None
+    if not line.startswith(">>> ") or len(line) > LONGEST:
+        return False
+    return (line.endswith(">>>") and is_complete(line)) or is_attribution(line[4:], quoted=False)
+
+
+_TABLE_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? \d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: [AP]M)?(?: [A-Z]{3,4})?")
+
+
+def table_end(lines: Sequence[str], start: int) -> int:
+    """Where the header that Lotus Notes sets as a table ends, `start` where there is none.
+
+    `start` is its line with the date and nothing else; 'To', 'cc' and 'Subject' follow on lines of their own.
+    """
+    if not _TABLE_DATE.fullmatch(lines[start][:40]):
+        return start
+    roles: set[str] = set()
+    for index in range(start + 1, min(len(lines), start + 16)):
+        role = LABELS.get(lines[index].casefold(), "") if len(lines[index]) < 16 else ""
+        roles.add(role)
+        if role == "subject" and "to" in roles:
+            return min(len(lines), index + 2)
+    return start
 
 
 def label(line: str) -> str:

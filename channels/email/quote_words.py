@@ -46,19 +46,25 @@ PRONOUNS = _words(
     """
     i|he|she|you|we|they|who|it|as i|has|had|have
     je|tu|il|elle|on|nous|vous|ils|elles|ai|as|avez|avons|avait|avais|qui
-    ich|er|sie|wir|ihr|mir|habe|haben|yo|él|ella|usted|ustedes|he|io|lui|lei|ho|eu|ele|ela|você|ik|hij|zij|jij|jullie|ja|on|ona
+    ich|er|sie|wir|ihr|mir|habe|haben|jag|jeg|yo|él|ella|usted|ustedes|he|io|lui|lei|ho|eu|ele|ela|você|ik|hij|zij|jij|jullie|ja|on|ona
     """
 )
 """What stands before the verb in a sentence, and not in an attribution."""
 
-WROTE_UNSPACED = _words("写道|写到|寫道|の書き込み|のメール|님이 작성|작성|เขียนว่า")
+WROTE_UNSPACED = _words("写道|写到|寫道|の書き込み|書きました|のメール|님이 작성|작성|เขียนว่า")
 """The same in scripts that put no space between words."""
 
-QUOTING = _words("quoting|zitat von|citando|citando a|citeren|citation de|cytowanie|citát")
+QUOTING = _words(
+    """
+    quoting|excerpts from|thus spake|zitat von|citando|citando a|citeren|citation de|cytowanie|citát
+    wiadomość napisana przez|missatge de
+    """
+)
 """What opens an attribution line without a verb."""
 
 OPENINGS = (
     "On|Le|Am|El|Il|Em|No dia|Op|W dniu|Dnia|Den|Dne|Dňa|At|In a message dated|In article|Vào|Pada|Στις|Στο|În|Na|Kl|"
+    "maanantai|tiistai|keskiviikko|torstai|perjantai|lauantai|sunnuntai|In data|La data de|Pe|W|"
     "Il giorno|Op datum|Am Datum|Van|Из|В|У|בתאריך|في|Quoting|Zitat von|Citando|ב-|Den"
 )
 """How attribution lines begin, as they are spelt (a date or a weekday with a date is another way)."""
@@ -70,7 +76,7 @@ LABELS: dict[str, str] = {
     word: role
     for role, table in {
         "from": """
-            from|sender
+            from|sender|送信元
             de|expéditeur|expediteur
             von|absender
             remitente|emisor|da|mittente|remetente
@@ -81,7 +87,7 @@ LABELS: dict[str, str] = {
             """,
         "sent": """
             sent|date|sent on|sent at
-            envoyé|envoyé le|envoyée|date d'envoi|date d’envoi
+            envoyé|envoyé le|envoyée|date d'envoi|date d’envoi|le
             gesendet|gesendet am|datum
             enviado|enviado el|enviado em|enviada|enviada em|enviada el|fecha|data|data de envio
             inviato|inviato il|data invio
@@ -108,7 +114,7 @@ LABELS: dict[str, str] = {
             kopia|dw|udw|do wiadomości|kopi|kopio|kopija|копия|копія|bilgi|抄送|副本|참조|másolat|kópia|κοινοποίηση
             """,
         "subject": """
-            subject|objet|sujet|betreff|betrifft|asunto|oggetto|assunto|onderwerp|temat|emne|ämne|aihe|otsikko
+            subject|objet|sujet|betreff|betrifft|asunto|oggetto|ogg|assunto|onderwerp|temat|emne|ämne|aihe|otsikko
             тема|тема письма|konu|件名|主题|主旨|主題|제목|předmět|predmet|tárgy|subiect|θέμα|assumpte|chủ đề|subjek
             perihal|zadeva|נושא|الموضوع
             """,
@@ -126,11 +132,12 @@ LABELS: dict[str, str] = {
 ORIGINAL = _words(
     """
     original message|original email|original e-mail|original mail|original msg|reply message|replied message
-    in reply to
+    in reply to|original|original appointment|original message follows|original message text
     message d'origine|message d’origine|message original|message initial|mail original|mail d'origine|courriel original
     courriel d'origine|message de départ|message précédent|e-mail d'origine|réponse au message|message répondu
+    réponse au message d'origine
     ursprüngliche nachricht|urspruengliche nachricht|originalnachricht|original-nachricht|originalnachricht anfang
-    ursprüngliche mail|ursprüngliche e-mail|original-mail|urspr. nachricht
+    ursprüngliche mail|ursprüngliche e-mail|original-mail|urspr. nachricht|original nachricht
     mensaje original|mensaje de origen|correo original|mensaje anterior
     messaggio originale|messaggio d'origine|messaggio originario|mail originale
     mensagem original|mensagem anterior|mensagem de origem
@@ -143,7 +150,8 @@ ORIGINAL = _words(
     исходное сообщение|оригинальное сообщение|первоначальное сообщение|пересылаемое письмо
     оригінальне повідомлення|початкове повідомлення|вихідне повідомлення
     orijinal mesaj|özgün ileti|asıl mesaj|orjinal mesaj
-    原始邮件|原始郵件|原始信件|元のメッセージ|original message 元|원본 메시지|원본메시지|원본 메일
+    原始邮件|原始郵件|原始信件|原始信息|原始消息|元のメッセージ|original message 元|원본 메시지|원본메시지|원본 메일
+    원본 이메일|izvirno sporočilo|הודעה מקורית|الرسالة الأصلية
     eredeti üzenet|mesaj original|mesajul original|αρχικό μήνυμα|izvorna poruka|originalna poruka|missatge original
     """
 )
@@ -175,6 +183,35 @@ FORWARDED = _words(
     """
 )
 """The same above a forwarded mail, whose body the sender wants read."""
+
+FORWARDED_BY = (
+    "forwarded by ",
+    "forwarded message from ",
+    "transféré par ",
+    "réacheminé par ",
+    "message transféré de ",
+    "message transféré par ",
+    "weitergeleitet von ",
+    "reenviado por ",
+    "inoltrato da ",
+    "encaminhado por ",
+    "doorgestuurd door ",
+    "przekazane przez ",
+    "videresendt af ",
+    "vidarebefordrat av ",
+)
+"""How the same begins where it goes on with a name and a date."""
+
+DETERMINERS = _words(
+    """
+    the|a|an|my|your|our|their|his|her|this|that|somebody|someone|nobody|everybody
+    le|la|les|un|une|mon|ma|votre|notre|leur|son|sa|ce|cette|cet|quelqu'un|personne|monsieur|madame
+    der|die|das|ein|eine|mein|meine|dein|deine|ihr|ihre|unser|unsere|euer|eure|dieser|diese|jemand|niemand
+    el|los|las|mi|su|tu|este|esta|alguien|il|lo|i|gli|mio|mia|suo|sua|questo|qualcuno|o|os|as|meu|minha|seu|sua|alguém
+    de|het|een|mijn|uw|jouw|iemand|mój|moja|pan|pani|ktoś|min|mitt|din|ditt|hans|hennes
+    """
+)
+"""With what a sentence about somebody's writing begins, and a name does not."""
 
 ABOVE_THIS_LINE = (
     "ABOVE THIS LINE",

@@ -28,8 +28,8 @@ _SHORTEST = 4
 _LINE = 300
 """Characters at the end of a line in which a header may stand."""
 _QUOTE_MARKS = (">", "\uff1e")
-_SUSPICIOUS_ENDS = frozenset(":：-=*_~—>)")
-_SUSPICIOUS_STARTS = frozenset("-_=*—–#[(<~")
+_SUSPICIOUS_ENDS = frozenset(":：-=*_~—–―‐>)")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[(<~")
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -71,9 +71,20 @@ class Reading:
         self._marked.append(index)
         if index and self.kinds[index - 1] == QUOTED:
             return index + 1
-        if quote_headers.is_marked_divider(line) and self._marks_only_header(index) and self._words_above(index):
-            return self._end(index)
+        if self._opens_unmarked(index, line) and self._words_above(index):
+            self._announced = True
+            return self._end(self._rule_above(index))
         return index + 1
+
+    def _opens_unmarked(self, index: int, line: str) -> bool:
+        """True if the '>' lines from `index` on are but the header of a quote that is not marked itself."""
+        if quote_headers.is_marked_divider(line):
+            return self._marks_only_header(index)
+        bare = line.lstrip("> ")
+        if not quote_headers.label(bare) or not self._marks_only_header(index):
+            return False
+        block = [marked.lstrip("> ") for marked in self.lines[index : index + 12] if marked.startswith(_QUOTE_MARKS)]
+        return quote_headers.block_end(block, 0) > 0
 
     def _unquoted(self, index: int, line: str) -> int:
         """Read a line without '>'; returns the index to go on with."""
@@ -108,11 +119,15 @@ class Reading:
             if announced:
                 self._examined += 1
                 return index, self._announced_stop(index + 1)
-        if (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
+        dated = line[0].isdigit()
+        if not dated and (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
             self._examined += 1
             stop = quote_headers.block_end(self.lines, index)
             if stop > index:
                 return self._rule_above(index), stop
+        if dated and index and len(line) < 32 and (stop := quote_headers.table_end(self.lines, index)) > index:
+            named = self.lines[index - 1] != "" and self.kinds[index - 1] == NEW
+            return self._rule_above(index - named), stop
         if last in _SUSPICIOUS_ENDS or "@" in line[:160] or line[-12:].rpartition(" ")[2] in quote_headers.LAST_WORDS:
             return self._attribution(index)
         return None
@@ -133,9 +148,11 @@ class Reading:
         """The attribution whose last line is at `index`, however its lines were wrapped."""
         quoted = self._quote_follows(index + 1)
         tail = self.lines[index][-_LINE:]
-        if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail)):
+        if not (quoted or "@" in tail or quote_headers.may_say_wrote(tail) or self._begins_above(index, tail)):
             return None
         self._examined += 1
+        if tail[-1] not in ":：" and self._ends_below(index):
+            return None
         if tail[-1] not in _SUSPICIOUS_ENDS and not quoted and quote_headers.carries_quote(self.lines[index][:_LINE]):
             return (index, index + 1) if self._words_above(index) else None
         floor = max(0, index - _WRAPPED + 1)
@@ -144,7 +161,7 @@ class Reading:
                 return None
             joined = " ".join([self.lines[start][-_LINE:], *self.lines[start + 1 : index + 1]])
             if quote_headers.is_attribution(joined, quoted=quoted):
-                return self._opened(start, index), index + 1
+                return self._opened(start, index), index + 1 + self._leaves_colon(index + 1)
         return None
 
     def _opened(self, start: int, index: int) -> int:
@@ -152,9 +169,15 @@ class Reading:
 
         Notes in `shared` where the opening stands behind words of the answer.
         """
+        first = start
+        complete = quote_headers.is_complete(" ".join(self.lines[start : index + 1]))
         for above in range(start, max(-1, index - _WRAPPED), -1):
             line = self.lines[above]
             if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
+                break
+            if above < start and self._names_sender(above, index, complete=complete):
+                first = above
+            elif above < start and complete:
                 break
             if quote_headers.opens_attribution(line):
                 return self._rule_above(above)
@@ -162,9 +185,35 @@ class Reading:
             if column > 0:
                 self.shared[above] = column
                 return above
-            if above == start and quote_headers.is_complete(" ".join(self.lines[start : index + 1])):
-                break
-        return self._rule_above(start - 1 if self._lacks_name(start) else start)
+        return self._rule_above(first - 1 if self._lacks_name(first) else first)
+
+    def _names_sender(self, start: int, stop: int, *, complete: bool) -> bool:
+        """True if the line `start` gives what the attribution below it, up to `stop`, lacks: its sender, its date.
+
+        `complete` says that the date is there already.
+        """
+        line, joined = self.lines[start], " ".join(self.lines[start : stop + 1])
+        if "@" in line and "@" not in joined[len(line) :]:
+            return quote_headers.is_attribution(joined, quoted=True)
+        dated = not complete and quote_headers.is_dated(line[:_LINE])
+        return dated and any(map(str.isdigit, line[:24])) and quote_headers.is_complete(joined[:80])
+
+    def _ends_below(self, index: int) -> bool:
+        """True if the next line ends the attribution that `index` seems to end: '… schrieb' / 'Ann <ann@…>:'."""
+        below = self.lines[index + 1] if index + 1 < len(self.lines) else ""
+        return below.endswith((":", "：")) and "@" in below[-_LINE:] and len(below) < _LINE
+
+    def _begins_above(self, index: int, tail: str) -> bool:
+        """True if the line above says who wrote, and `tail` may be the rest: '… <ann@…> wrote on' / '3/3/2025:'."""
+        above = self.lines[index - 1][-_LINE:] if index and len(tail) <= 60 and tail[-1] in ":：" else ""
+        if not above or not ("@" in above or quote_headers.may_say_wrote(above)):
+            return False
+        return tail[-2:-1].isdigit() or tail[-2:-1] == ")" or quote_headers.opens_attribution(above)
+
+    def _leaves_colon(self, index: int) -> bool:
+        """True if the line is but the colon or the dashes of the attribution above it: 'a écrit' / ':'."""
+        line = self.lines[index] if index < len(self.lines) else ""
+        return 0 < len(line) <= 4 and not line.strip(":： >-")
 
     def _lacks_name(self, start: int) -> bool:
         """True if an attribution begins with a bare '<address>', and the line above may be the name before it."""

@@ -72,6 +72,7 @@ def read_complaint(mail: Mail) -> DeliveryReport:
         state="delivered",
         recipient=recipient,
         message_id=message_id_in(returned),
+        complaint=True,
         reason=f"complaint: {fields.get('feedback-type', 'abuse')[:100]}",
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 LONGEST = 320
 """64 octets of local part, an @ and 255 of domain (RFC 5321 §4.5.3.1)."""
@@ -48,12 +49,22 @@ def is_address(text: str) -> bool:
     return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=2048)
 def bare(address: str) -> str:
     """The address in lower case, without what stands after the first + of its local part."""
     local, at, domain = address.lower().rpartition("@")
     if local.startswith('"'):
         return f"{local}@{domain}"
     return f"{local.partition('+')[0] or local}{at}{domain}"
+
+
+def mailbox(address: str) -> str:
+    """`bare`, and at Google without dots, which mean nothing there."""
+    plain = bare(address)
+    local, at, domain = plain.rpartition("@")
+    if domain in ("gmail.com", "googlemail.com"):
+        return f"{local.replace('.', '')}{at}gmail.com"
+    return plain
 
 
 def ours(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -76,5 +87,5 @@ def reply_address(account: str, token: str) -> str:
 
 def reply_token(address: str) -> str:
     """The token of a reply address, lower case; '' where there is none."""
-    match = _TOKEN.search(address.lower().rpartition("@")[0])
+    match = _TOKEN.search(address.lower().rpartition("@")[0]) if "+" in address else None
     return match[1] if match else ""

@@ -60,22 +60,22 @@ def new_words(text: str, *, html: str = "") -> str:
     where all that it does is to end the text sooner.
     """
     if not html:
-        return split(text).new
+        return _Reading(text).new()
     text = text if text.strip() else html_text.to_text(html)
-    words = split(text).new
+    words = _Reading(text).new()
     if not words:
         return _indented_words(html)
     bare = html_quotes.cut(html)
     if bare == html or _answers_below_marks(text, words):
         return words
-    sooner = split(html_text.to_text(bare)).new
+    sooner = _Reading(html_text.to_text(bare)).new()
     return sooner if sooner and _begins_with(words, sooner) else words
 
 
 def _answers_below_marks(text: str, words: str) -> bool:
     """True if some of the new `words` of `text` stand below its first line with '>'."""
     mark = f"\n{text}".find("\n>")
-    return mark >= 0 and split(text[:mark]).new != words
+    return mark >= 0 and _Reading(text[:mark]).new() != words
 
 
 def _begins_with(text: str, beginning: str) -> bool:
@@ -87,26 +87,39 @@ def _begins_with(text: str, beginning: str) -> bool:
 def _indented_words(html: str) -> str:
     """The words of a mail that consists of indentation: blockquotes that no program made as quotes."""
     plain = html_quotes.without_indentation(html)
-    return split(html_text.to_text(plain)).new if plain != html else ""
+    return _Reading(html_text.to_text(plain)).new() if plain != html else ""
 
 
 def split(text: str) -> Split:
     """Tell the new words of a mail's plain text from the quoted ones and from the signature."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
-    visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
-    probes = [line.strip() if line != _DELIMITER else line for line in visible]
-    reading = quoting.read(probes)
-    kinds = reading.kinds
-    for index, column in reading.shared.items():
-        lines[index], kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
-    _mark_signatures(probes, kinds)
-    new = _gather(lines, _NEW_RUN.finditer(kinds))
-    if not new and reading.passed_on >= 0:
-        new = _passed_on(lines[reading.passed_on :])
-    return Split(new, _gather(lines, _QUOTED_RUN.finditer(kinds)), _gather(lines, _SIGNATURE_RUN.finditer(kinds)))
+    reading = _Reading(text)
+    return Split(reading.new(), reading.all(_QUOTED_RUN), reading.all(_SIGNATURE_RUN))
+
+
+class _Reading:
+    """The lines of a mail's text as they came, and what each is."""
+
+    def __init__(self, text: str) -> None:
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        self.lines = lines = text.split("\n")
+        hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
+        visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
+        probes = [line.strip() if line != _DELIMITER else line for line in visible]
+        reading = quoting.read(probes)
+        self.kinds, self._passed_on = reading.kinds, reading.passed_on
+        for index, column in reading.shared.items():
+            lines[index], self.kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
+        _mark_signatures(probes, self.kinds)
+
+    def all(self, runs: re.Pattern[bytes]) -> str:
+        """All lines of one kind."""
+        return _gather(self.lines, runs.finditer(self.kinds))
+
+    def new(self) -> str:
+        """The new words; where there are none, those of the mail that was passed on."""
+        new = self.all(_NEW_RUN)
+        return new if new or self._passed_on < 0 else _passed_on(self.lines[self._passed_on :])
 
 
 def _passed_on(lines: Sequence[str]) -> str:
@@ -124,6 +137,8 @@ def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:
         marked += [start + index for index in signature.find(probes[start : run.end()])]
     for index in marked:
         kinds[index] = _SIGNATURE
+    if not marked:
+        return
     said = any(any(probes[run.start() : run.end()]) for run in _NEW_RUN.finditer(kinds))
     if not said and signature.says_something([probes[index] for index in marked]):
         for index in marked:

@@ -10,14 +10,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Protocol
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
 
 from channels import Refused, Unavailable
 from channels.email.compose import Letter
+from channels.email.login import Login, LoginFailed
 from config.faults import crash_point
 from config.settings import Relay as RelaySettings
 from models.envelope import Receipt
@@ -28,6 +39,8 @@ IDLE_SECONDS = 20.0
 """How long a connection without work is kept."""
 SEEN_FLAGS = ("", ":2,", ":2,S")
 """How a mail is renamed when a reader moves it from new to cur."""
+_GONE = re.compile(r"5\.(?:1\.(?:1|2|3|6|10)|2\.1)\b")
+"""Enhanced codes for an address that does not exist, or is no longer served (RFC 3463 §3.2 f., RFC 7505 §4.2)."""
 LOCKED_OUT = frozenset({530, 534, 535, 538})
 """The relay wants another login: a mistake in our settings, not a fault of the mail (RFC 4954 §6)."""
 
@@ -48,8 +61,11 @@ class Relay:
 
     repeatable = False
 
-    def __init__(self, settings: RelaySettings, hostname: str, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, settings: RelaySettings, hostname: str, tokens: Path, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         self._settings = settings
+        self._login = Login(settings.username, settings.password, settings.oauth, tokens)
         self._hostname = hostname
         self._idle_seconds = idle_seconds
         self._kept: tuple[SMTP, asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
@@ -77,19 +93,36 @@ class Relay:
         client = SMTP(
             hostname=settings.host,
             port=settings.port,
-            username=settings.username or None,
-            password=settings.password.get_secret_value() or None,
             local_hostname=self._hostname,
             timeout=settings.timeout_seconds,
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
+            cert_bundle=str(settings.tls_ca) if settings.tls_ca else None,
         )
         try:
             await client.connect()
+            await self._log_in(client)
+        except LoginFailed as error:
+            client.close()
+            raise Unavailable(f"the mail relay cannot be used: {error}") from error
         except (SMTPException, OSError, ValueError) as error:
             client.close()
             raise Unavailable(f"the mail relay cannot be used: {_reason(error)}") from error
         return client
+
+    async def _log_in(self, client: SMTP) -> None:
+        """Raises `LoginFailed` where no token can be had, `SMTPException` where the relay does not let us in."""
+        if not self._settings.username:
+            return
+        secret = await self._login.secret()
+        if not secret.token:
+            await client.login(secret.username, secret.password)
+            return
+        try:
+            await client.auth_xoauth2(secret.username, secret.token)
+        except SMTPAuthenticationError:
+            self._login.forget()  # the next try asks for another token
+            raise
 
     async def _transact(self, client: SMTP, letter: Letter) -> str:
         if client.is_ehlo_or_helo_needed:
@@ -97,14 +130,21 @@ class Relay:
         if letter.international and not client.supports_extension("smtputf8"):
             raise SMTPResponseException(553, "5.6.7 the relay cannot carry addresses outside ASCII")
         encoding = "utf-8" if letter.international else "ascii"
-        await client.mail(letter.sender, options=["SMTPUTF8"] if letter.international else [], encoding=encoding)
+        options = ["SMTPUTF8"] if letter.international else []
+        if client.supports_extension("size"):  # RFC 1870: a no before the bytes is cheaper than one after them
+            options.append(f"SIZE={len(letter.content)}")
+        await client.mail(letter.sender, options=options, encoding=encoding)
         await client.rcpt(letter.recipient, encoding=encoding)
-        try:
-            reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
-        except SMTPResponseException:
-            raise
-        except (SMTPException, OSError) as error:
-            raise Unavailable(f"the relay took the mail and did not answer: {_reason(error)}", in_doubt=True) from error
+        with _watched(client) as gone_out:
+            try:
+                reply = await client.data(letter.content, timeout=FINAL_REPLY_SECONDS)
+            except SMTPResponseException:
+                raise
+            except (SMTPException, OSError) as error:
+                if not gone_out():
+                    raise
+                reason = f"the relay took the mail and did not answer: {_reason(error)}"
+                raise Unavailable(reason, in_doubt=True) from error
         return reply.message
 
     async def _take(self) -> SMTP | None:
@@ -140,6 +180,26 @@ class Relay:
         task.add_done_callback(self._farewells.discard)
 
 
+@contextmanager
+def _watched(client: SMTP) -> Iterator[Callable[[], bool]]:
+    """Tells whether a byte of the mail itself has left. The library says only that the line broke, not when."""
+    protocol = client.protocol
+    if protocol is None:
+        raise SMTPServerDisconnected("Connection lost")
+    write, gone = protocol.write, []
+
+    def noting(data: bytes) -> None:
+        if data != b"DATA\r\n":
+            gone.append(len(data))
+        write(data)
+
+    protocol.write = noting  # type: ignore[method-assign]
+    try:
+        yield lambda: bool(gone)
+    finally:
+        protocol.write = write  # type: ignore[method-assign]
+
+
 async def _say_goodbye(client: SMTP) -> None:
     try:
         await client.quit(timeout=5)
@@ -155,7 +215,8 @@ def _reason(error: Exception) -> str:
 
 def _worded(error: SMTPResponseException) -> Refused | Unavailable:
     if error.code >= 500 and error.code not in LOCKED_OUT:
-        return Refused(_reason(error))
+        gone = isinstance(error, SMTPRecipientRefused) and _GONE.match(error.message) is not None
+        return Refused(_reason(error), gone=gone)
     return Unavailable(f"the mail relay said: {_reason(error)}")
 
 

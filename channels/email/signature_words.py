@@ -101,6 +101,12 @@ PROGRAM_LINES = _words(
 )
 """Lines that programs add which begin otherwise."""
 
+ANTIVIRUS = ("avast.com", "avg.com/", "<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>")
+"""What marks the lines of an advertisement that antivirus programs put below a mail."""
+
+CLEAN = frozenset(("virus-free", "sans virus", "virenfrei", "libre de virus", "privo di virus", "livre de vírus"))
+"""What they say in it, on a line of its own."""
+
 VALEDICTIONS = frozenset(
     _words(
         """
@@ -143,13 +149,15 @@ DISCLAIMERS = _words(
     important notice:
     notice: this e|please consider the environment|think before you print|save paper
     ce message|ce courriel|ce mail|ce courrier|cet e-mail|cet email|cette communication|les informations contenues dans
+    p avant d'imprimer|p avant d’imprimer|p pensez à|p please consider|p before printing|avant d’imprimer
     l'information contenue dans|avis de confidentialité|confidentialité :|le contenu de ce|pensez à l'environnement
     pensez à l’environnement|avant d'imprimer|n'imprimez
     diese e-mail|diese email|diese nachricht|der inhalt dieser|die information in dieser|die in dieser e-mail
-    vertraulichkeitshinweis
+    vertraulichkeitshinweis|bitte denken sie an die umwelt|bitte prüfen sie, ob diese|denken sie an die umwelt
     este mensaje|este correo|este e-mail|este email|la información contenida en este|aviso legal
     aviso de confidencialidad
-    antes de imprimir
+    antes de imprimir|p antes de imprimir|por favor, piense|prima di stampare|p prima di stampare|pensa all'ambiente
+    denk aan het milieu|pomyśl o środowisku|zanim wydrukujesz
     questa e-mail|questo messaggio|il presente messaggio|la presente e-mail|le informazioni contenute in
     avviso di riservatezza
     esta mensagem|a informação contida|as informações contidas|aviso de confidencialidade
@@ -164,6 +172,7 @@ LEGAL = _words(
     confiden|privileg|intended recipient|intended solely|addressee|unauthori|before printing|before you print|viruses
     destinataire|exclusivement|imprimer|vertraulich|bestimmt|befugt|empfänger|destinatario|destinatário
     exclusiv|esclusiv
+    ausdrucken|umwelt|stampare|milieu|wydruk|środowisk|environment|medio ambiente|meio ambiente
     riservat|vertrouwelijk|bestemd|geadresseerde|poufn|adresat|przeznaczon
     """
 )

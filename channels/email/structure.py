@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from channels.email import headers, parameters
 from channels.email.mail import Headers
@@ -17,6 +19,8 @@ MAX_DEPTH = 50
 MAX_LEAVES = 200
 MAX_STRANGE_LINES = 500_000
 """Lines that begin with "--" and delimit nothing; after so many the rest belongs to the part that is open."""
+SHORT_BLOCK = 400
+"""Bytes of a part's header block that is remembered for the next part that has the same."""
 PART_WINDOW = 65_536
 """Bytes within which the header block of a part must end …"""
 ALL_WINDOWS = 524_288
@@ -29,6 +33,18 @@ _NEAR = 1_048_576
 _NO_HEADERS = Headers()
 
 
+class Described(NamedTuple):
+    """What the fields of a part say about it. The dictionaries are shared between parts and not to be changed."""
+
+    headers: Headers
+    content_type: str
+    """'' where none can be read."""
+    parameters: dict[str, str]
+    disposition: str
+    disposition_parameters: dict[str, str]
+    encoding: str
+
+
 class Entity:
     """A message or part: its headers, its place in `source`, and its children where it is a multipart."""
 
@@ -37,32 +53,22 @@ class Entity:
         "parameters", "parent", "source", "start", "stop",
     )  # fmt: skip
 
-    def __init__(self, source: bytes, start: int, block: headers.Block, parent: Entity | None) -> None:
+    def __init__(self, source: bytes, start: int, body: int, described: Described, parent: Entity | None) -> None:
         self.source = source
         self.start = start
-        self.body = block.body
+        self.body = body
         self.stop = len(source)
-        self.headers = block.headers
         self.parent = parent
         self.depth: int = parent.depth + 1 if parent else 0
         self.children: list[Entity] = []
-        self.parameters: dict[str, str] = {}
-        self.disposition_parameters: dict[str, str] = {}
-        self.content_type = self.disposition = self.encoding = ""
-        self._read_fields()
-
-    def _read_fields(self) -> None:
-        for name, value in self.headers.fields:
-            if not name.startswith("content-"):
-                continue
-            if name == "content-type":
-                kind, described = parameters.parse(value)
-                if not self.content_type or (kind.startswith("multipart/") and "boundary" not in self.parameters):
-                    self.content_type, self.parameters = kind, described
-            elif name == "content-disposition" and not self.disposition:
-                self.disposition, self.disposition_parameters = parameters.parse(value)
-            elif name == "content-transfer-encoding" and not self.encoding:
-                self.encoding = parameters.parse(value)[0]
+        (
+            self.headers,
+            self.content_type,
+            self.parameters,
+            self.disposition,
+            self.disposition_parameters,
+            self.encoding,
+        ) = described
         if "/" not in self.content_type:
             self.content_type = self._default_type()
 
@@ -94,6 +100,33 @@ class Entity:
                 yield entity
 
 
+def describe(fields: Headers) -> Described:
+    """What `fields` say about their part. Of repeated fields the first that says something counts."""
+    content_type = disposition = encoding = ""
+    about_type: dict[str, str] = {}
+    about_disposition: dict[str, str] = {}
+    for value in fields.all("content-type"):
+        kind, found = parameters.parse(value)
+        if not content_type or (kind.startswith("multipart/") and "boundary" not in about_type):
+            content_type, about_type = kind, found
+    for value in fields.all("content-disposition"):
+        if not disposition:
+            disposition, about_disposition = parameters.parse(value)
+    for value in fields.all("content-transfer-encoding"):
+        encoding = encoding or parameters.parse(value)[0]
+    return Described(fields, content_type, about_type, disposition, about_disposition, encoding)
+
+
+@lru_cache(maxsize=512)
+def _described(block: bytes) -> Described | None:
+    """`describe` for a whole header block: those of parts are short, and the same in mail after mail. None for others.
+
+    `block` includes the blank line at its end. It is no whole header block where the body begins without one.
+    """
+    found = headers.read(block, 0, len(block))
+    return describe(found.headers) if found.body == len(block) else None
+
+
 class Tree:
     """The parsed message: `root`, and in `remarks` what had to be given up."""
 
@@ -109,7 +142,7 @@ class Tree:
         block = headers.read(source, start, len(source))
         if block.cut:
             self.remarks.append("The headers are larger than 100 KB and were cut.")
-        self.root = Entity(source, start, block, None)
+        self.root = Entity(source, start, block.body, describe(block.headers), None)
         self._walk(self.root)
 
     def _walk(self, entity: Entity) -> None:
@@ -189,10 +222,28 @@ class Tree:
         return entity
 
     def _part(self, line_end: int, parent: Entity) -> Entity:
+        """The part that begins behind the delimiter whose line ends at `line_end`."""
         start = min(line_end + 1, len(self.source))
         window = min(PART_WINDOW, max(self._window, MIN_WINDOW))
-        block = headers.read(self.source, start, min(start + window, len(self.source)))
-        self._window -= block.body - start
+        body, described = self._short_block(start) or self._block(start, min(start + window, len(self.source)))
+        self._window -= body - start
+        part = Entity(self.source, start, body, described, parent)
+        parent.children.append(part)
+        self._leaves += not part.content_type.startswith("multipart/")
+        return part
+
+    def _short_block(self, start: int) -> tuple[int, Described] | None:
+        """The body's offset and the fields of a part that has a short and usual header block."""
+        end = headers.END.search(self.source, start - 1, start + SHORT_BLOCK)
+        if end is None or end.start() <= start:
+            return None
+        block = self.source[start : end.end()]
+        described = None if b"\n--" in block or block.startswith(b"--") else _described(block)
+        return (end.end(), described) if described else None
+
+    def _block(self, start: int, stop: int) -> tuple[int, Described]:
+        """The body's offset and the fields of any part."""
+        block = headers.read(self.source, start, stop)
         mark = self.source.find(b"\n--", start - 1, block.body)
         if mark >= 0:
             line_end = self.source.find(b"\n", mark + 3)
@@ -201,7 +252,4 @@ class Tree:
                 block = (
                     headers.read(self.source, start, mark + 1) if mark >= start else headers.Block(_NO_HEADERS, start)
                 )
-        part = Entity(self.source, start, block, parent)
-        parent.children.append(part)
-        self._leaves += not part.content_type.startswith("multipart/")
-        return part
+        return block.body, describe(block.headers)

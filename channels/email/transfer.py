@@ -16,6 +16,8 @@ _BASE64_LINES = _BASE64 + b"=\r\n\t"
 _BASE64_START = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
 _PADDED = re.compile(rb"=+")
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_SPACED = re.compile(rb"=[ \t]")
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 
 
@@ -45,9 +47,9 @@ def quoted_printable(data: bytes) -> bytes:
     """Broken escapes stay as they are (RFC 2045 §6.7, robustness notes)."""
     if b"=" not in data:
         return data
-    if b"= " in data or b"=\t" in data:
+    if _SPACED.search(data):
         data = _SOFT_BREAK.sub(b"=", data)
-    if b"=\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+    if b"=\r" in data and _BARE_CR.search(data):
         # binascii takes '=\r' for a soft break that lasts up to the next '\n'.
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return binascii.a2b_qp(data)

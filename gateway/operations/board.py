@@ -1,8 +1,8 @@
 """The board: the figures of one gateway process, fetched at their pace.
 
 Enters: the database and Redis of the process. Leaves: a `Standing`. Nothing fails: an engine that is away is a figure
-too. The quick figures come together in one snapshot, once a second at most; the balance reads the whole inbox, so it
-has a pace of its own (at most 2 % of the time) and its own age.
+too. The quick figures come together in one snapshot, once a second at most; the balance reads all that is not counted
+for good yet, so it has a pace of its own (at most 2 % of the time) and its own age.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from gateway.operations.failures import gather
 from gateway.operations.paced import Paced
 from gateway.operations.standing import HELD_RULE, Ledger, Standing
 from gateway.operations.wire import Listener, Wire
-from models import figures
+from models import blocks, figures
 from models.balance import Balance, balance
+from models.cursor import standings
 from models.figures import HOUR, SLOT, Flow
 
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
@@ -65,6 +66,8 @@ class Board:
         self._listener.close()
 
     async def _add_up(self) -> tuple[Balance, ...]:
+        async with self._database.engine.begin() as connection:
+            await blocks.close(connection)
         async with self._database.engine.connect() as connection:
             return tuple(await balance(connection))
 
@@ -78,6 +81,7 @@ class Board:
             await flow.count(connection, now, queues)
             failures = gather(await figures.failures(connection))
             latency, server = await flow.latency(connection), await figures.server(connection)
+            places = await standings(connection)
         tallies = {"received": flow.received, "settled": flow.settled, "delivered": flow.delivered}
         end = int(now // SLOT) * SLOT
         return Ledger(
@@ -94,6 +98,7 @@ class Board:
             acknowledged_since=max(flow.acknowledged.begin, flow.rules.begin),
             rules=flow.rules.sums(),
             held_lately=flow.rules.sums(now - HOUR).get(HELD_RULE, 0),
+            places=tuple(places),
         )
 
 

@@ -20,7 +20,7 @@ from gateway.operations.standing import Ledger, Problem, Standing, grade, proble
 from models.figures import SLOT
 
 FOLDER = TEMPLATES / "operations"
-SECTIONS = ("state", "figures", "flow", "balance", "queues", "acknowledgements", "failures", "engines")
+SECTIONS = ("state", "figures", "flow", "balance", "queues", "acknowledgements", "failures", "engines", "places")
 PARTS = ("ticket", "appended", "duplicate", "machine", "quarantined", "pending")
 SERIES = ("received", "settled", "delivered")
 SENT_RULES = ("A20", "A22")

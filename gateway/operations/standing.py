@@ -13,6 +13,7 @@ import msgspec
 from gateway.operations.failures import Kind
 from gateway.operations.wire import Wire
 from models.balance import Balance, Depth
+from models.cursor import Standing as Place
 from models.figures import Latency, Server
 
 LATE_SECONDS = 60.0
@@ -44,6 +45,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of the last 24 hours by the rule that decided about their acknowledgement."""
     held_lately: int
     """Acknowledgements held in the last hour."""
+    places: tuple[Place, ...] = ()
+    """What is fetched from, and how that goes."""
 
     def queue(self, name: str) -> Depth:
         """One queue."""
@@ -109,5 +112,16 @@ def _queues(ledger: Ledger | None) -> Iterator[Problem]:
         yield Problem(name="quarantine", grade=WARN, count=inbox.dead)
     if outbox.dead:
         yield Problem(name="undelivered", grade=WARN, count=outbox.dead)
+    yield from _places(ledger.places)
     if ledger.held_lately:
         yield Problem(name="held", grade=WARN, count=ledger.held_lately)
+
+
+def _places(places: Sequence[Place]) -> Iterator[Problem]:
+    drift = sum(place.drift or 0 for place in places)
+    if drift:
+        yield Problem(name="drift", grade=BAD, count=drift)
+    failing = [place for place in places if place.last_error]
+    if failing:
+        longest = max(place.success_age or 0.0 for place in failing)
+        yield Problem(name="fetching", grade=WARN, count=len(failing), seconds=longest)

@@ -49,8 +49,9 @@ OUTAGES = (
     "gateway killed",
     "disk full",
 )
-DISK_BYTES = 700_000_000
-"""Size of the file system that gets filled up; a memory file system, which only root can mount."""
+DISK_BYTES = 5_000_000_000
+"""Size of the file system that gets filled up; a memory file system, which only root can mount. It must hold what the
+longest campaign stores and PostgreSQL's log (`max_wal_size`), or it is full without being filled."""
 RATE = 25.0
 SETTLE_SECONDS = 180.0
 

@@ -1,7 +1,7 @@
-"""Logging in to an IMAP server: a password, or XOAUTH2 with an access token that is had anew before it ends.
+"""Logging in to a mail server, IMAP or SMTP: a password, or XOAUTH2 with a token that is had anew before it ends.
 
-Enters: an account's settings. Leaves: `Secret`, what the session says to the server. May fail: `LoginFailed`, with a
-reason that holds no secret.
+Enters: what the settings say of an account. Leaves: `Secret`, what is said to the server. May fail: `LoginFailed`,
+with a reason that holds no secret.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+from pydantic import SecretStr
 
 from channels import ChannelError
-from config.settings import ImapAccount, OAuth
+from config.settings import OAuth
 
 SPARE_SECONDS = 120.0
 """A token is renewed so long before it ends."""
 TOKEN_SECONDS = 30.0
 """Bound on asking for one."""
+
+
+def tokens(var: Path) -> Path:
+    """Where refresh tokens that replace configured ones are kept, those of all accounts and all processes."""
+    return var / "tokens"
 
 
 class LoginFailed(ChannelError):
@@ -53,9 +59,18 @@ class Grant(msgspec.Struct, frozen=True):
 class Login:
     """One account's way in. `folder`: where refresh tokens that replace the configured one are kept."""
 
-    def __init__(self, account: ImapAccount, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.account = account
-        self.username = account.username or account.address
+    def __init__(
+        self,
+        username: str,
+        password: SecretStr,
+        oauth: OAuth | None,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.username = username
+        self._password = password
+        self._oauth = oauth
         self._clock = clock
         self._folder = folder
         self._turn = asyncio.Lock()
@@ -64,9 +79,9 @@ class Login:
 
     async def secret(self) -> Secret:
         """What to say now. Raises `LoginFailed` where no token can be had."""
-        oauth = self.account.oauth
+        oauth = self._oauth
         if oauth is None:
-            return Secret(self.username, password=self.account.password.get_secret_value())
+            return Secret(self.username, password=self._password.get_secret_value())
         async with self._turn:  # all folders of an account log in at once, and one token serves them
             if self._clock() >= self._ends:
                 grant = await self._ask(oauth)
@@ -78,17 +93,18 @@ class Login:
         self._ends = 0.0
 
     async def _ask(self, oauth: OAuth) -> Grant:
-        """Trade the refresh token for an access token (RFC 6749 §6)."""
-        kept = self._folder / hashlib.sha256(oauth.refresh_token.get_secret_value().encode()).hexdigest()[:32]
+        """Trade the refresh token for an access token (RFC 6749 §6), or our own secret where there is none (§4.4)."""
+        configured = oauth.refresh_token.get_secret_value()
+        kept = self._folder / hashlib.sha256(configured.encode()).hexdigest()[:32]
         form = {
-            "grant_type": "refresh_token",
+            "grant_type": "refresh_token" if configured else "client_credentials",
             "client_id": oauth.client_id,
             "client_secret": oauth.client_secret.get_secret_value(),
-            "refresh_token": _read(kept) or oauth.refresh_token.get_secret_value(),
+            "refresh_token": (_read(kept) or configured) if configured else "",
             "scope": oauth.scope,
         }
         grant = await _post(oauth.token_url, {name: value for name, value in form.items() if value})
-        if grant.refresh_token and grant.refresh_token != form["refresh_token"]:
+        if configured and grant.refresh_token and grant.refresh_token != form["refresh_token"]:
             _keep(kept, grant.refresh_token)
         return grant
 
