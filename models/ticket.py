@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, SmallInteger, text
+from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, text
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlmodel import Column, Field, SQLModel
 
@@ -121,6 +121,8 @@ class Message(SQLModel, table=True):
     remarks: list[str] = words_list()
     fingerprint: UUID | None = Field(default=None, sa_column=Column(PgUUID(as_uuid=True), nullable=True))
     """Digest of who said what: the same message by a second route has the same one."""
+    sketch: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    """What it said, as hashes of its words, for recognising near-duplicates; NULL where it says too little."""
     delivery: str = words()
     delivery_detail: str = words()
     trace_id: str = words()

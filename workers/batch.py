@@ -10,7 +10,8 @@ from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
-from workers.known import KnownIdentity, KnownTicket
+from workers.known import KnownIdentity, KnownTicket, Said
+from workers.resemble import Sketch
 from workers.thread import Writer
 from workers.triage import Rules, Triage
 
@@ -63,6 +64,11 @@ class Draft:
     """Step → why, one sentence each."""
     remarks: list[str] = field(default_factory=list)
     acknowledgement: Acknowledgement | None = None
+    sketch: Sketch | None = None
+    said: Said | None = None
+    """What later messages of the contact are compared with."""
+    resembles: tuple[Said, float] | None = None
+    """What it says again, and how alike they are, from 0 to 1."""
     report: DeliveryReport | None = None
     """What it says about a message of ours."""
 

@@ -16,6 +16,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from workers.resemble import Sketch
+
 MOST_RECENT = 1_000
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
 
@@ -50,6 +52,17 @@ def address_key(address: Address) -> int:
 
 
 @dataclass(slots=True)
+class Said:
+    """What a contact said lately: a stored message, or one of this batch."""
+
+    sketch: Sketch
+    message_id: int = 0
+    ticket_id: int = 0
+    ticket: KnownTicket | None = None
+    """Of a message of this batch; its numbers follow once all are drawn."""
+
+
+@dataclass(slots=True)
 class KnownIdentity:
     """An identity, in the database or about to be."""
 
@@ -63,6 +76,11 @@ class KnownIdentity:
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
+    tier: str = ""
+    overdue: bool = False
+    """Whether an open ticket of the contact is past its commitment."""
+    said: list[Said] = field(default_factory=list)
+    """What the contact said lately, oldest first; shared by all identities of a contact."""
     new: bool = True
     changed: bool = False
 
@@ -241,6 +259,11 @@ async def _successors(connection: AsyncConnection, known: Known) -> None:
             ticket = known.tickets[number]
             known.successors[ticket.continues or 0] = ticket
         ended = {number for number in numbers if known.tickets[number].ended_at}
+
+
+async def load_tickets(connection: AsyncConnection, known: Known, numbers: Collection[int]) -> None:
+    """Lock and load further tickets by their numbers."""
+    await _tickets(connection, known, numbers, ())
 
 
 async def _tickets(

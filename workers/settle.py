@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.faults import crash_point
 from models.envelope import Envelope, InboundMessage
 from workers import acknowledge, receipt, write
+from workers import recognise as recognising
+from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.dedupe import fingerprint
 from workers.known import (
@@ -35,7 +37,7 @@ from workers.known import (
 )
 from workers.subject import is_answer, matter, subject_key
 from workers.thread import Threaded, Writer, claimed_tickets, own_message_id, reply_token, sought_keys, thread
-from workers.triage import triage
+from workers.triage import Sender, triage
 
 MOST_PARTICIPANTS = 50
 NOBODY = "nobody"
@@ -60,6 +62,7 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
     ]
     window = timedelta(minutes=office.settings.acknowledge.window_minutes)
     known = await load(connection, wanted(drafts, office), window=window)
+    await meet(connection, known, office.settings.resemble)
     first: dict[object, Draft] = {}
     for draft in drafts:
         decide(draft, known, office, first)
@@ -109,10 +112,13 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     draft.identity = identity_of(sender_of(draft), known, name=draft.message.sender.name)
     if threaded.ticket is None:
         categorise(draft, office)
+        threaded = recognise(draft, threaded, known, office)
+    if threaded.ticket is None:
         open_ticket(draft, threaded, known)
     else:
         append(draft, threaded, threaded.ticket, known)
     register(draft, threaded, known)
+    recognising.remember(draft)
     answer(draft, known, office)
 
 
@@ -128,8 +134,26 @@ def dedupe(draft: Draft, known: Known, first: dict[object, Draft]) -> bool:
 
 def categorise(draft: Draft, office: Office) -> None:
     """Step 3, for what opens a ticket: category, priority, language."""
-    draft.triage = triage(draft.message, office.rules)
+    identity = draft.identity
+    assert identity is not None  # noqa: S101 - set by decide
+    sender = Sender(
+        tier=identity.tier,
+        channel=draft.item.envelope.channel,
+        earlier=sum(identity.recent.values()),
+        overdue=identity.overdue,
+    )
+    draft.triage = triage(draft.message, office.rules, sender)
     draft.reasons["triage"] = "; ".join(draft.triage.why)
+
+
+def recognise(draft: Draft, threaded: Threaded, known: Known, office: Office) -> Threaded:
+    """Step 3b: link what says again what its sender said lately; merged at once only where the settings say so."""
+    ticket = recognising.recognise(draft, known, office.settings.resemble)
+    if ticket is None:
+        return threaded
+    draft.triage = None
+    draft.reasons["thread"] = "merged by itself: it says again what opened this ticket"
+    return Threaded(ticket, draft.reasons["thread"])
 
 
 def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:

@@ -52,6 +52,8 @@ class Triage(msgspec.Struct, frozen=True, kw_only=True):
     sure: bool = True
     """False where no category was believed, and "other" or that of questions stands in."""
     why: tuple[str, ...] = ()
+    found: Sequence[str] = ()
+    """The tokens of what was read, for who looks at them next."""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ def triage(message: InboundMessage, rules: Rules, sender: Sender = NOBODY) -> Tr
         perimeter=rules.perimeter,
         sure=category.sure,
         why=tuple(filter(None, (why_language, category.why, why_priority, why_product))),
+        found=text.found,
     )
 
 

@@ -17,10 +17,12 @@ from sqlmodel import SQLModel
 from config.database import copy, to_json
 from models.contact import Contact, Identity
 from models.ledger import OutboxItem, complete
+from models.resemblance import Resemblance
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports
 from workers.batch import Acknowledgement, Draft, Item
 from workers.known import Known, KnownIdentity, KnownTicket, draw, hour_of
+from workers.recognise import links, tell
 
 
 class FencedError(Exception):
@@ -59,6 +61,7 @@ async def number(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
 async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequence[Draft], known: Known) -> None:
     """Write all that the drafts decided, and complete their items."""
     kept = [draft for draft in drafts if draft.kept]
+    tell(kept)
     tickets = list({id(d.ticket): d.ticket for d in kept if d.ticket is not None}.values())
     await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers])
     await copy(connection, _table(Identity), [_identity(i) for i in known.newcomers if i.address[1]])
@@ -66,6 +69,7 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await copy(connection, _table(Message), list(_messages(kept, known)))
     await copy(connection, _table(Attachment), list(_attachments(kept)))
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
+    await copy(connection, _table(Resemblance), list(links(kept, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
     await _update(connection, tickets, known)
     await reports.apply(connection, kept, known)
@@ -186,6 +190,7 @@ def _messages(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, An
             reasons=draft.reasons,
             remarks=[*message.remarks, *draft.remarks],
             fingerprint=draft.fingerprint,
+            sketch=draft.said.sketch.stored() if draft.said else None,
             trace_id=envelope.trace_id,
             sent_at=message.sent_at,
             received_at=envelope.received_at,
@@ -217,7 +222,7 @@ def _sent(draft: Draft, decided: Acknowledgement, known: Known) -> Mapping[str, 
 _MESSAGE_DEFAULTS: dict[str, Any] = {
     "inbox_id": None, "identity_id": None, "sender": "", "sender_name": "", "external_id": "", "subject": "",
     "subject_key": 0, "text": "", "reply_text": "", "html": "", "proof": "unproved", "reasons": {}, "remarks": [],
-    "fingerprint": None, "delivery": "", "trace_id": "", "sent_at": None, "received_at": None,
+    "fingerprint": None, "sketch": None, "delivery": "", "trace_id": "", "sent_at": None, "received_at": None,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import models.blocks
 import models.contact
 import models.cursor
 import models.ledger
+import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800

@@ -1,0 +1,76 @@
+"""What is known of the contacts who write again: their tier, whether a ticket of theirs is late, what they said lately.
+
+Enters: the identities that a batch found. Leaves: the same, acquainted. One query, and none where all are new. Fails
+with what the database raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.settings import Resemble
+from workers.known import Known, KnownIdentity, Said, load_tickets
+from workers.resemble import Sketch
+
+MOST = 20
+"""Messages of an identity that a new one is compared with, the newest."""
+
+
+async def meet(connection: AsyncConnection, known: Known, settings: Resemble) -> None:
+    """Acquaint the identities of a batch, and load the tickets that their new messages may join."""
+    identities = known.identities.values()
+    await _acquaint(connection, identities, now=known.now, window=timedelta(hours=settings.hours))
+    if settings.merge:
+        numbers = {said.ticket_id for identity in identities for said in identity.said}
+        await load_tickets(connection, known, numbers - known.tickets.keys())
+
+
+async def _acquaint(
+    connection: AsyncConnection, identities: Collection[KnownIdentity], *, now: datetime, window: timedelta
+) -> None:
+    """Let each identity share what its contact said within `window`, by whichever address."""
+    contacts = {identity.contact_id: list[KnownIdentity]() for identity in identities if identity.contact_id}
+    if not contacts:
+        return
+    for identity in identities:
+        if identity.contact_id:
+            contacts[identity.contact_id].append(identity)
+            identity.said = contacts[identity.contact_id][0].said
+    rows = await connection.execute(
+        _ACQUAINTED, {"contacts": sorted(contacts), "now": now, "since": now - window, "most": MOST}
+    )
+    for row in rows:
+        for identity in contacts[row.contact_id]:
+            identity.tier, identity.overdue = row.tier, row.overdue
+        if row.message_id is not None:
+            said = Said(Sketch.read(row.sketch), message_id=row.message_id, ticket_id=row.ticket_id)
+            contacts[row.contact_id][0].said.append(said)
+
+
+_ACQUAINTED = text(
+    """
+    SELECT contact.id AS contact_id, tier, late.overdue, said.id AS message_id, said.ticket_id, said.sketch
+    FROM contact
+    CROSS JOIN LATERAL (
+        SELECT coalesce(bool_or(created_at + commitment_hours * interval '1 hour' < :now), false) AS overdue
+        FROM (
+            SELECT created_at, commitment_hours FROM ticket
+            WHERE contact_id = contact.id AND status IN ('open', 'in_progress') ORDER BY ticket.id DESC LIMIT :most
+        ) AS newest
+    ) AS late
+    LEFT JOIN LATERAL (
+        SELECT lately.* FROM identity CROSS JOIN LATERAL (
+            SELECT id, ticket_id, sketch FROM message
+            WHERE identity_id = identity.id AND created_at > :since AND sketch IS NOT NULL
+            ORDER BY created_at DESC LIMIT :most
+        ) AS lately
+        WHERE identity.contact_id = contact.id
+    ) AS said ON true
+    WHERE contact.id = ANY(:contacts)
+    ORDER BY said.id
+    """
+)
