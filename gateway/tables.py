@@ -97,6 +97,8 @@ def show_ticket(whole: TicketWhole, *, json: bool) -> None:
             console.print(f"  [dim]{step}: {escape(reason)}[/]")
         for remark in message.remarks:
             console.print(f"  [dim]note: {escape(remark)}[/]")
+    for twin in whole.duplicates:
+        console.print(f"\nsays the same as #{twin.number} ({twin.score} %): {twin.state}")
     console.print()
     for entry in whole.history:
         console.print(f"[dim]{escape(entry)}[/]")

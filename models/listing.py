@@ -45,12 +45,24 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
+    """Another ticket in which the same contact said the same."""
+
+    number: int
+    score: int
+    """Percent."""
+    state: str
+    """offered, merged or dismissed."""
+
+
 class TicketWhole(msgspec.Struct, frozen=True, kw_only=True):
     """A ticket with everything that was said in it, oldest first, and its history."""
 
     ticket: TicketLine
     messages: Sequence[MessageLine]
     history: Sequence[str]
+    duplicates: Sequence[Duplicate] = ()
+    """Tickets that say the same, offered for merging or merged."""
 
 
 async def tickets(connection: AsyncConnection, *, limit: int = 0) -> list[TicketLine]:
@@ -66,12 +78,14 @@ async def ticket(connection: AsyncConnection, number: int) -> TicketWhole | None
         return None
     messages = await connection.execute(_MESSAGES, {"number": number})
     history = await connection.execute(_HISTORY, {"number": number})
+    duplicates = await connection.execute(_DUPLICATES, {"number": number})
     return TicketWhole(
         ticket=TicketLine(**row._mapping),
         messages=[MessageLine(**message._mapping) for message in messages],
         history=[
             f"{event.at:%Y-%m-%d %H:%M:%S} {event.actor}: {event.kind} {event.old} → {event.new}" for event in history
         ],
+        duplicates=[Duplicate(**duplicate._mapping) for duplicate in duplicates],
     )
 
 
@@ -102,3 +116,9 @@ _MESSAGES = text(
     """
 )
 _HISTORY = text("SELECT at, actor, kind, old, new FROM ticket_event WHERE ticket_id = :number ORDER BY id")
+_DUPLICATES = text(
+    """
+    SELECT CASE WHEN ticket_id = :number THEN earlier_ticket_id ELSE ticket_id END AS number, score, state
+    FROM resemblance WHERE :number IN (ticket_id, earlier_ticket_id) ORDER BY id
+    """
+)

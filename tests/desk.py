@@ -59,9 +59,7 @@ class Desk:
         self.database = connect(settings.database_url)
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
-        office = Office(
-            settings, channels, Rules.of(settings), secret.key(settings)
-        )
+        office = Office(settings, channels, Rules.of(settings), secret.key(settings))
         self.ingest = Ingest(self.database, Objects(settings), reader, office)
         self.others: list[Database] = []
         self.deliver = Deliver(self.database, channels, settings)

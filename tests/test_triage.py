@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -71,7 +72,11 @@ def test_categories_priorities_and_languages_of_the_corpus_are_found(language: s
 def test_the_words_that_weighed_are_named() -> None:
     verdict = sort("Bonjour, je demande le remboursement de ma facture.")
     assert verdict.category == "billing"
-    assert verdict.why[1] == "category billing: 'rembours*' (+5), 'factur*' (+5)"
+    assert re.fullmatch(
+        r"category billing \(\d+%\): 'rembours\*' \(\+5\), 'factur\*' \(\+5\); learnt '.+' \(\+\d+\.\d\)",
+        verdict.why[1],
+    )
+    assert "'facture' (+" in verdict.why[1]
     assert len(verdict.why) == 3
 
 
@@ -79,7 +84,7 @@ def test_a_phrase_in_the_subject_weighs_more() -> None:
     assert "'factur*' (+6)" in " ".join(sort("Bonjour.", "Ma facture").why)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "Voir ci-joint.", "42", "🙂🙂🙂", "Привет", "!!!"])
+@pytest.mark.parametrize("text", ["", "   ", "🙂🙂🙂", "Привет", "!!!"])
 def test_a_message_that_says_nothing_is_other_normal_unsure_in_the_default_language(text: str) -> None:
     verdict = sort(text)
     assert (verdict.category, verdict.sure, verdict.priority) == ("other", False, "normal")
@@ -87,9 +92,20 @@ def test_a_message_that_says_nothing_is_other_normal_unsure_in_the_default_langu
     assert verdict.language == "fr"
 
 
-def test_a_question_that_no_words_place_is_a_request_for_information_but_unsure() -> None:
-    verdict = sort("And the zebra?")
+def test_a_question_that_nothing_places_is_a_request_for_information_but_unsure() -> None:
+    doubting = changed("least = 0.99", "least = 0.3 ")
+    verdict = triage(message("And the zebra, is it down?"), doubting)
     assert (verdict.category, verdict.sure) == ("information_request", False)
+    assert "unsure" in verdict.why[1]
+    verdict = triage(message("The zebra is down."), doubting)
+    assert (verdict.category, verdict.sure) == ("other", False)
+
+
+def test_a_category_of_ones_own_lives_by_its_phrases() -> None:
+    table = '[categories.zoo]\nname = { fr = "Zoo", en = "Zoo" }\nwords = { 9 = ["zebra*"] }\n\n'
+    rules = changed(table + "[categories.other]", "[categories.other]")
+    assert triage(message("The zebras are hungry"), rules).category == "zoo"
+    assert triage(message("My invoice is wrong"), rules).category == "billing"
 
 
 def test_accents_case_ligatures_and_apostrophes_do_not_matter() -> None:
@@ -105,9 +121,9 @@ def test_new_words_are_read_and_quotes_are_not() -> None:
 
 
 def test_no_more_than_the_first_thousand_characters_are_read() -> None:
-    assert sort("a " * 500 + "invoice refund").category == "other"
+    assert sort("a " * 500 + "invoice refund") == sort("a " * 500)
     assert sort("a " * 480 + "invoice refund").category == "billing"
-    assert sort("invoice refund", "x" * 2000).category == "other"
+    assert "refund" not in " ".join(sort("invoice refund", "x" * 2000).why)
 
 
 def test_a_channel_may_say_category_priority_and_product() -> None:
@@ -328,9 +344,9 @@ def test_no_text_takes_long(text: str) -> None:
 
 def test_a_lexicon_forgets_words_instead_of_growing_for_ever() -> None:
     lexicon = Lexicon([Phrase.parse("facture")])
-    for first in range(0, 30_000, 100):
+    for first in range(0, 40_000, 100):
         assert lexicon.scan([*(f"w{number}" for number in range(first, first + 100)), "facture"]) != []
-    assert len(lexicon._known) < 10_000
+    assert len(lexicon._known) < 20_000
 
 
 # ------------------------------------------------------------------------------------------------ the file

@@ -74,6 +74,6 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
 def _labelled(row: Mapping[str, object], place: str) -> Labelled:
     values = {name: str(row.get(name) or "") for name in ("text", "subject", "language", "priority")}
     label = str(row.get("label") or row.get("category") or "")
-    if not label or not (values["text"] or values["subject"]):
-        raise ExamplesError(f"{place}: a text and a label are wanted")
+    if not (label or values["priority"]) or not (values["text"] or values["subject"]):
+        raise ExamplesError(f"{place}: a text and a label are wanted, or a text and a priority")
     return Labelled(label=label, **values)

@@ -31,14 +31,14 @@ def words(found: Sequence[str], *, question: bool) -> set[str]:
     """The distinct words of a text, and its marks."""
     distinct = set(found)
     distinct.discard(STOP)
-    distinct.add(f"{LENGTH}{min(7, len(found).bit_length())}")
+    distinct.add(f"{LENGTH}{min(7, len(distinct).bit_length())}")
     if question:
         distinct.add(QUESTION)
     return distinct
 
 
 def pairs(found: Sequence[str]) -> Iterator[Pair]:
-    """Each token with the one after it."""
+    """Each token with the one after it; a stop before a word is of interest, one behind it is not."""
     return zip(found, islice(found, 1, None), strict=False)
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from workers import features
 from workers.lanes import pack, unpack
+from workers.lexicon import STOP
 from workers.model import FORMAT, LEVEL, About, Table, numbers_as_octets, softmax
 
 PASSES, RATE, SEED = 8, 3.0, 1
@@ -146,23 +147,20 @@ def learn(
     learner = Learner(examples)
     learner.train()
     learner.prune()
-    return learner.table(
-        trained_on=trained_on, least=least or [0.0] * len(learner.labels), accuracy=round(accuracy, 4)
-    )
+    return learner.table(trained_on=trained_on, least=least or [0.0] * len(learner.labels), accuracy=round(accuracy, 4))
 
 
 def _features(example: Example) -> list[Feature]:
     """Each feature of a text, as often as it weighs."""
     words = features.words(example.found, question=example.question)
-    return [*(bucket for word in words for bucket in features.buckets(word)), *features.pairs(example.found)]
+    pairs = (pair for pair in features.pairs(example.found) if pair[1] != STOP)
+    return [*(bucket for word in words for bucket in features.buckets(word)), *pairs]
 
 
 def _vocabulary(counts: Counter[Feature]) -> list[Feature]:
     """Buckets in ascending order, then pairs."""
     kept: list[Feature] = sorted(feature for feature in counts if isinstance(feature, int))
-    kept += sorted(
-        feature for feature, count in counts.items() if isinstance(feature, tuple) and count >= LEAST_PAIRS
-    )
+    kept += sorted(feature for feature, count in counts.items() if isinstance(feature, tuple) and count >= LEAST_PAIRS)
     return kept
 
 

@@ -133,9 +133,7 @@ class Model:
         length = math.sqrt(square / LEVEL) or 1.0
         share = self.about.scale / length
         labels, bias = self.about.labels, self.about.bias
-        by_label = {
-            label: weight * share + base for label, weight, base in zip(labels, weights, bias, strict=True)
-        }
+        by_label = {label: weight * share + base for label, weight, base in zip(labels, weights, bias, strict=True)}
         return Scores(by_label, words, pairs, length)
 
     def strongest(self, scores: Scores, label: str, most: int) -> list[tuple[str, float]]:

@@ -58,9 +58,7 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
     database = connect(database_url, name="guichet-worker")
     reader = Reader(settings)
     channels = load(settings)
-    office = Office(
-        settings, channels, Rules.of(settings), secret.key(settings)
-    )
+    office = Office(settings, channels, Rules.of(settings), secret.key(settings))
     ingest = Ingest(database, Objects(settings), reader, office)
     deliver = Deliver(database, channels, settings)
 

@@ -154,9 +154,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise RulesError(f"{path}: {error}") from error
 
     @classmethod
-    def read(
-        cls, text: str, name: str, languages: Sequence[str] = (), model: Path | Model = SHIPPED_MODEL
-    ) -> Rules:
+    def read(cls, text: str, name: str, languages: Sequence[str] = (), model: Path | Model = SHIPPED_MODEL) -> Rules:
         """Build rules from the text of a file called `name`. Raises `RulesError`."""
         try:
             table = tomllib.loads(text)

@@ -34,6 +34,8 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOBODY = Sender()
+PRESSING = 4
+"""Words of this weight are pressing: then no category makes the matter less so."""
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +178,10 @@ def _priority(
     if given in PRIORITIES:
         return given, f"priority {given}: chosen by the sender"
     parts = {part: (hit.weight, str(hit)) for part, hit in _parts(hits, rules).items()}
+    pressing = max((weight for weight, _hit in parts.values()), default=0) >= PRESSING
     for part, weight, reason in _circumstances(category, sender, rules):
+        if weight < 0 and pressing:
+            continue
         if weight and weight > parts.get(part, (-99, ""))[0]:
             parts[part] = weight, f"{reason} ({weight:+d})"
     priority = _level(sum(weight for weight, _reason in parts.values()), rules)
