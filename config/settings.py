@@ -215,7 +215,7 @@ class Resemble(Section):
     """Near-duplicates: one contact who says the same again. See docs/triage.md."""
 
     hours: float = Field(72, ge=0, description="A message is compared with those of so many hours; 0: with none.")
-    score: float = Field(0.68, gt=0, le=1, description="From this likeness on it is linked, and offered for merging.")
+    score: float = Field(0.65, gt=0, le=1, description="From this likeness on it is linked, and offered for merging.")
     merge: bool = Field(False, description="Let it join the ticket of the first one instead of opening another.")
     merge_score: float = Field(0.9, gt=0, le=1, description="From this likeness on, with merge.")
 

@@ -22,18 +22,16 @@ import msgspec
 
 from workers.model import numbers_as_octets
 
-SHORTEST, STEM, MOST = 4, 7, 96
+SHORTEST, STEM, MOST = 4, 6, 96
 LEAST = 4
 """A text of fewer words says too little to be recognised."""
 
-COURTESY = frozenset(
-    """
+COURTESY = """
     bonjour bonsoir madame monsieur messieurs cordialement salutations sinceres sincerement merci avance bonne journee
     soiree distingues veuillez agreer expression respectueusement bien vous votre dans pour avec cette mais plus tout
     hello dear sirs madam team regards kind best wishes thanks thank sincerely yours faithfully cheers please have that
     this with your from been would could there about deja message mail email
-    """.split()
-)
+"""
 
 
 class Sketch(msgspec.Struct, frozen=True):
@@ -72,4 +70,4 @@ def nearest(sketch: Sketch, others: Sequence[Sketch]) -> tuple[int, float]:
     return (scores.index(best), best) if best else (-1, 0.0)
 
 
-_STEMS = frozenset(word[:STEM] for word in COURTESY)
+_STEMS = frozenset(word[:STEM] for word in COURTESY.split())

@@ -222,10 +222,7 @@ def _check(file: _File, categories: Mapping[str, _Category]) -> None:
     """What the shape alone does not say."""
     if OTHER not in categories:
         raise RulesError(f"categories: {OTHER!r} is missing")
-    if not 0 < file.confidence.least < 1:
-        raise RulesError("confidence.least: a probability between 0 and 1 is wanted")
-    if not all(number.isdigit() for number in file.priority.context.earlier):
-        raise RulesError("priority.context.earlier: numbers of messages are wanted before the weights")
+    _check_numbers(file)
     if not file.languages:
         raise RulesError("languages: at least one is needed")
     for key, category in categories.items():
@@ -245,6 +242,13 @@ def _check(file: _File, categories: Mapping[str, _Category]) -> None:
         unknown = set(named) - set(categories)
         if unknown:
             raise RulesError(f"{where}: unknown {', '.join(sorted(unknown))}")
+
+
+def _check_numbers(file: _File) -> None:
+    if not 0 < file.confidence.least < 1:
+        raise RulesError("confidence.least: a probability between 0 and 1 is wanted")
+    if not all(number.isdigit() for number in file.priority.context.earlier):
+        raise RulesError("priority.context.earlier: numbers of messages are wanted before the weights")
 
 
 def _category_phrases(categories: Mapping[str, _Category]) -> Iterator[Phrase]:

@@ -7,6 +7,7 @@ rules. Fails with `OSError` where the folder cannot be read.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -60,7 +61,7 @@ def main() -> None:
     octets = msgspec.msgpack.encode(model())
     SHIPPED_MODEL.write_bytes(octets)
     about = Model.read(octets, str(SHIPPED_MODEL)).about
-    print(f"{SHIPPED_MODEL}: {about.texts} texts, {len(octets)} bytes, {about.accuracy:.1%} of those held back right")
+    sys.stdout.write(f"{SHIPPED_MODEL}: {about.texts} texts, {len(octets)} bytes; {about.accuracy:.1%} right apart\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ both sort those, and only a new one that gets as many right takes over, learnt t
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,7 +148,7 @@ def _put(octets: bytes, path: Path, version: str) -> None:
     path.with_name(f"{version}.model").write_bytes(octets)
     fresh = path.with_name(f".{version}.new")
     fresh.write_bytes(octets)
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 _CORRECTIONS = text(

@@ -1,7 +1,8 @@
 """What a message is about, how pressing it is, and in which language: decided offline, and explained. Pure.
 
 In: an `InboundMessage`, the `Rules` of a triage.toml with their model, and what is known of the sender. Out: a
-`Triage`, whose `why` has one sentence a decision, naming the words that weighed. Nothing fails: a message that says nothing is "other", normal, in the default language.
+`Triage`, whose `why` has one sentence a decision, naming the words that weighed. Nothing fails: a message that says
+nothing is "other", normal, in the default language.
 
 The same message and rules give the same answer, always, in a time that grows with the length of the text alone.
 """
