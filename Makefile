@@ -6,7 +6,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos read-quality fmt lock clean
+.PHONY: help run test check bench chaos read-quality triage-quality fmt lock clean
 MAKEFLAGS += --no-print-directory
 
 help:     ## List these commands
@@ -34,6 +34,10 @@ chaos: $(STAMP) ## Kill everything under load, again and again, and look for los
 
 read-quality: $(STAMP) ## How well mail is read: a table over our corpus, or over CORPUS=folder; WORST=5 names cases
 	@$(BIN)/python -m tests.quality $(CORPUS) --worst $(or $(WORST),0)
+
+triage-quality: $(STAMP) ## How well messages are sorted: shares and confusion, on the seed set and on unseen messages
+	@$(BIN)/python -m workers.quality
+	@$(BIN)/python -m workers.quality tests/corpus/triage_unseen.jsonl tests/corpus/triage_unseen_2.jsonl
 
 fmt: $(STAMP)   ## Format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -211,7 +211,7 @@ def test_messages_that_were_not_learnt_from_are_sorted(name: str, language: str)
     assert found.priority >= 0.95
 
 
-@pytest.mark.parametrize("name", ["priority.jsonl", "priority_unseen.jsonl"])
+@pytest.mark.parametrize("name", ["priority.jsonl", "priority_unseen.jsonl", "priority_unseen_2.jsonl"])
 def test_what_is_urgent_is_found_and_hardly_anything_else(name: str) -> None:
     found = figures(judge(read(CORPUS / name), Rules.load()))
     assert found.urgent_found is not None
@@ -220,6 +220,12 @@ def test_what_is_urgent_is_found_and_hardly_anything_else(name: str) -> None:
     assert found.priority >= 0.95
     assert found.urgent_found >= 0.85
     assert found.urgent_false <= 0.1
+
+
+def test_urgency_that_no_word_names_is_found_more_often_than_not() -> None:
+    found = figures(judge(read(CORPUS / "urgent.jsonl"), Rules.load()))
+    assert found.urgent_found is not None
+    assert found.urgent_found >= 0.65
 
 
 def test_shouting_makes_nothing_more_urgent() -> None:

@@ -19,6 +19,8 @@ SIZES = (3, 4, 5)
 """Letters of a group, the word's edges among them."""
 MOST_LETTERS = 24
 """Letters of a word that are looked at."""
+MOST_PAIRS = 64
+"""Tokens of a text of which the pairs are looked at: what somebody wants they say early."""
 BUCKETS = 1 << 17
 _MASK = BUCKETS - 1
 QUESTION, LENGTH = "?", "#"
@@ -39,7 +41,7 @@ def words(found: Sequence[str], *, question: bool) -> set[str]:
 
 def pairs(found: Sequence[str]) -> Iterator[Pair]:
     """Each token with the one after it; a stop before a word is of interest, one behind it is not."""
-    return zip(found, islice(found, 1, None), strict=False)
+    return zip(found, islice(found, 1, MOST_PAIRS), strict=False)
 
 
 def buckets(word: str) -> list[int]:
