@@ -29,7 +29,7 @@ check: $(STAMP) ## What CI runs: format, lint, types, import contracts, dependen
 bench: $(STAMP) ## Measure throughput and latency; results in var/bench.json
 	@$(BIN)/python -m bench
 
-chaos: $(STAMP) ## Kill everything under load, again and again, and look for lost or doubled messages
+chaos: $(STAMP) ## Fuzz the reader; kill everything under load, again and again; look for lost or doubled messages
 	@$(BIN)/python -m tests.chaos
 
 read-quality: $(STAMP) ## How well mail is read: a table over our corpus, or over CORPUS=folder; WORST=5 names cases

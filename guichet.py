@@ -134,6 +134,7 @@ def welcome(settings: Settings) -> None:
 
     Operations   {base}/operations
     A form       {base}/forms/contact
+    A chat       {base}/chat/example
     SMTP         {settings.smtp.host}:{settings.smtp.port}   (mail to support@… is accepted)
     Its folder   {settings.var.absolute()}
 """
@@ -167,7 +168,7 @@ PORT_ERRORS = (13, 98, 99, 48, 49)
 
 @app.command()
 def workers(
-    queues: Annotated[str, typer.Option(help="Queues to work, with commas between them.")] = "inbox,outbox",
+    queues: Annotated[str, typer.Option(help="Queues to work, with commas between them.")] = "inbox,outbox,media",
 ) -> None:
     """Run one worker process: read, settle, deliver."""
     from workers.process import run
@@ -302,14 +303,77 @@ def simulate(
     seconds: Annotated[float, typer.Option(help="For how long.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 1,
     forms: Annotated[float, typer.Option(help="Share of forms among them, 0 to 1.")] = 0.1,
+    lines: Annotated[
+        float, typer.Option(help="Share of short lines, where a provider's stand-in runs on this machine, 0 to 1.")
+    ] = 0.2,
 ) -> None:
-    """Play customers who write French and English mails and forms, through the real doors; then sum up."""
+    """Play customers who write French and English mails, forms and lines, through the real doors; then sum up."""
     from gateway.simulate import run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = settings_or_exit()
     database_url, _redis_url = addresses(settings)
-    sys.exit(asyncio.run(run(settings, database_url, rate=rate, seconds=seconds, seed=seed, forms=forms)))
+    sys.exit(asyncio.run(run(settings, database_url, rate=rate, seconds=seconds, seed=seed, forms=forms, lines=lines)))
+
+
+@app.command()
+def call(
+    number: Annotated[str, typer.Argument(help="The customer's number, as it is written in your country.")],
+    text: Annotated[str, typer.Argument(help="What was said; - reads it from stdin.")],
+    subject: Annotated[str, typer.Option(help="What it is about.")] = "",
+    name: Annotated[str, typer.Option(help="The customer's name.")] = "",
+    agent: Annotated[str, typer.Option(help="Who notes it.")] = "",
+    out: Annotated[bool, typer.Option("--out", help="We called; without it, the customer did.")] = False,
+    minutes: Annotated[int, typer.Option(help="How long the call was.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Write a telephone call down as a ticket."""
+    from gateway.logged_call import CallError, log_call
+
+    settings = settings_or_exit()
+    database_url, redis_url = addresses(settings)
+    note = {"number": number, "text": sys.stdin.read() if text == "-" else text, "subject": subject, "name": name}
+    note |= {"agent": agent, "direction": "out" if out else "in", "minutes": str(minutes)}
+    try:
+        outcome = asyncio.run(log_call(settings, database_url, redis_url, note))
+    except CallError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.status)
+    if json:
+        print(f'{{"kind": "{outcome.kind}", "number": {outcome.ticket_number or "null"}}}')
+    else:
+        print(f"Ticket {outcome.ticket_number}." if outcome.ticket_number else "Stored; its ticket is being made.")
+
+
+@app.command()
+def reply(
+    number: Annotated[int, typer.Argument(help="The ticket.")],
+    words: Annotated[str, typer.Argument(help="What the customer is to read; `-`: what stands on standard input.")],
+    agent: Annotated[
+        str, typer.Option(help="Who answers, as the customer reads it; by default mail.sender_name.")
+    ] = "",
+) -> None:
+    """Answer a customer, on the channel that the ticket came by."""
+    from config.broker import bell, broker
+    from workers.process import office_of
+    from workers.relay import NoTicketError, NoWayOutError, relay
+
+    settings = settings_or_exit()
+    said = (sys.stdin.read() if words == "-" else words).strip()
+    if not said:
+        typer.echo("There is nothing to send.", err=True)
+        sys.exit(1)
+    office = office_of(settings)
+    try:
+        message_id = ask(
+            lambda connection: relay(connection, office, number, said, agent=agent or settings.mail.sender_name)
+        )
+    except (NoTicketError, NoWayOutError) as error:
+        typer.echo(f"{error}.", err=True)
+        sys.exit(1)
+    _database_url, redis_url = addresses(settings)
+    bell(broker(redis_url), "outbox").now()
+    typer.echo(f"Message {message_id} is on its way.")
 
 
 @app.command()

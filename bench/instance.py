@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from bench import webhooks
 from bench.cpu import Meter, family, megabytes_of
 from config.embedded import Engines
 from config.engines import postgres
@@ -72,6 +73,7 @@ class Instance:
             self._environment = {
                 **{name: value for name, value in os.environ.items() if not name.startswith("GUICHET_")},
                 **SETTINGS,
+                **webhooks.ENVIRONMENT,
                 "GUICHET_VAR": str(self.var),
                 "GUICHET_HTTP__PORT": str(self.http_port),
                 "GUICHET_SMTP__PORT": str(self.smtp_port),

@@ -1,19 +1,23 @@
 """The measurements, in the order in which they run. Each takes the campaign and yields figures.
 
-warm → throughput (1, 2, 4 workers) → latency → lone → forms → accept alone → slow disk → a connection each
+warm → throughput (1, 2, 4 workers) → latency → lone → forms → webhooks → accept alone → slow disk → a connection each
      → re-delivery → deliveries → idle → references → years of mail
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from bench import references
+import msgspec
+
+from bench import references, webhooks
 from bench.filling import fill
 from bench.instance import Instance
 from bench.report import Figure
@@ -128,6 +132,38 @@ def forms(campaign: Campaign) -> Iterator[Figure]:
     outcome = campaign.load(campaign.size.few, "forms")
     yield Figure("form_to_ticket", outcome.tickets, "/s", "Form → ticket")
     yield Figure("form_cpu", outcome.cpu, "ms/message", "… CPU a form, everything")
+
+
+def signed_webhooks(campaign: Campaign) -> Iterator[Figure]:
+    """Webhooks of one message each, signed: to the ticket, saturated; then the answer at a steady rate."""
+    instance, size = campaign.instance, campaign.size
+    instance.workers(1)
+    before = instance.meter()
+    sent = _post(campaign, webhooks.Plan(port=instance.http_port, count=size.few, seed=1))
+    _empty(instance, "inbox", seconds=120)
+    used = sum(instance.meter().since(before).values())
+    stored = instance.sql(
+        "SELECT count(*), extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM inbox"
+        " WHERE outcome IN ('ticket', 'appended') AND envelope->'facts' ? 'peer'"
+    )[0]
+    campaign.wrong += abs(stored[0] - size.few)
+    yield Figure("webhook_to_ticket", sent.accepted / (float(stored[1]) - sent.first), "/s", "Signed webhook → ticket")
+    yield Figure("webhook_accept", sent.accepted / (sent.last - sent.first), "/s", "… accepted meanwhile")
+    yield Figure("webhook_cpu", 1_000 * used / size.few, "ms/message", "… CPU a webhook, everything")
+    steady = webhooks.Plan(port=instance.http_port, count=int(500 * size.seconds), rate=500, seed=2)
+    answered = _post(campaign, steady)
+    yield Figure("webhook_500_p50", answered.p50_ms, "ms", "Webhook → its answer at 500/s, p50")
+    yield Figure("webhook_500_p99", answered.p99_ms, "ms", "Webhook → its answer at 500/s, p99")
+    _empty(instance, "inbox", seconds=60)
+    instance.sql("UPDATE outbox SET state = 'done' WHERE state = 'pending' AND payload->>'account' NOT LIKE '%@%'")
+
+
+def _post(campaign: Campaign, plan: webhooks.Plan) -> webhooks.Sent:
+    """One load of webhooks, by a process of its own."""
+    command = [sys.executable, "-m", "bench.webhooks", msgspec.json.encode(plan).decode()]
+    sent = msgspec.json.decode(subprocess.run(command, check=True, capture_output=True).stdout, type=webhooks.Sent)
+    campaign.wrong += sent.refused
+    return sent
 
 
 def accept_alone(campaign: Campaign) -> Iterator[Figure]:
@@ -256,6 +292,6 @@ def years(campaign: Campaign) -> Iterator[Figure]:
 
 
 MEASURES: tuple[Callable[[Campaign], Iterator[Figure]], ...] = (
-    warm, throughput, redelivery, latency, lone, forms, connection_each, accept_alone, slow_disk, parts_alone, years,
-    deliveries, idle,
+    warm, throughput, redelivery, latency, lone, forms, signed_webhooks, connection_each, accept_alone, slow_disk,
+    parts_alone, years, deliveries, idle,
 )  # fmt: skip

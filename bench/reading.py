@@ -43,6 +43,8 @@ from workers.reading import Reading
 START = datetime(2026, 5, 4, 8, tzinfo=UTC)
 BATCH = 200
 """Messages that the child is given at once: a full drain."""
+REPEATS = 3
+"""Times that all are read in a round: the kernel counts the child's time in ticks of ten milliseconds."""
 
 
 def raw_messages(count: int, seed: int) -> list[RawMessage]:
@@ -125,7 +127,6 @@ async def measure_child(raws: Sequence[RawMessage], settings: Settings, rounds: 
             assert reader._child is not None
             groups = {"child": [reader._child.process.pid]}
             before, begun = Meter.read(groups), time.process_time()
-            # Several times, because the kernel's count is in ticks of ten milliseconds.
             for _ in range(REPEATS):
                 await _feed(reader, raws)
             parent.append((time.process_time() - begun) * 1_000 / len(raws) / REPEATS)
@@ -133,9 +134,6 @@ async def measure_child(raws: Sequence[RawMessage], settings: Settings, rounds: 
     finally:
         await reader.close()
     return child, parent
-
-
-REPEATS = 3
 
 
 async def _feed(reader: Reader, raws: Sequence[RawMessage]) -> None:

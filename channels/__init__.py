@@ -17,17 +17,31 @@ Anything else that a channel raises is a bug: it is logged and treated as Unavai
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import to_builtins
 
-from models.envelope import Accepted, InboundMessage, OutboundMessage, Outcome, RawMessage, Receipt
+from models.envelope import (
+    Accepted,
+    AttachedFile,
+    Guest,
+    InboundMessage,
+    Line,
+    OutboundMessage,
+    Outcome,
+    PendingFile,
+    RawMessage,
+    Receipt,
+    Template,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from config.settings import Settings
+    from models.page_link import Page
 
 
 class ChannelError(Exception):
@@ -42,11 +56,13 @@ class Refused(ChannelError):
     """The provider said no for good. The text is the provider's reason, shown to the agent.
 
     `gone`: the address does not exist, so nothing automatic should be sent there for a while.
+    `stopped`: the recipient told the provider that they want nothing more from us.
     """
 
-    def __init__(self, reason: str, *, gone: bool = False) -> None:
+    def __init__(self, reason: str, *, gone: bool = False, stopped: bool = False) -> None:
         super().__init__(reason)
         self.gone = gone
+        self.stopped = stopped
 
 
 class Unavailable(ChannelError):
@@ -116,6 +132,66 @@ class Cursor(Protocol):
         ...
 
 
+class Conversations(Protocol):
+    """What a channel may know of what became of its messages: for channels whose customers look at the whole.
+
+    A conversation has a key, `channel:address`: the lane of its messages and their `conversation`. Every method that
+    waits raises `Busy` where the database does not answer.
+    """
+
+    async def lines(self, key: str, *, after: int = 0, most: int = 200) -> Sequence[Line]:
+        """Lines that the customer may see, oldest first: up to `most` (200) beyond `after`, or with 0 the latest."""
+        ...
+
+    async def waiting(self, key: str) -> Sequence[RawMessage]:
+        """What was accepted in the lane `key` and is not settled yet, oldest first."""
+        ...
+
+    async def newest(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """The number of the newest message under each key that has one."""
+        ...
+
+    async def guest(self, key: str) -> Guest | None:
+        """Who sits at the other end, as far as they said."""
+        ...
+
+    async def introduce(self, key: str, guest: Guest) -> None:
+        """Note who it is."""
+        ...
+
+    async def seen(self, key: str, number: int) -> None:
+        """Note that the customer has read up to line `number`."""
+        ...
+
+    async def file(self, file_id: int, lines: Sequence[Line]) -> AttachedFile | None:
+        """A file of one of `lines`; None where it belongs to none of them."""
+        ...
+
+    async def page(self, token: str) -> Page | None:
+        """The ticket that a link's token opens; None for every other token, whatever the reason."""
+        ...
+
+    async def page_lines(self, page: Page) -> Sequence[Line]:
+        """What the holder of the link may see, oldest first."""
+        ...
+
+    async def html(self, page: Page, number: int) -> str | None:
+        """The HTML of one of those lines, as it came; None where there is none."""
+        ...
+
+    async def renew(self, number: int, address: str) -> None:
+        """Send a fresh link of ticket `number` to `address`, if links were made for that address before."""
+        ...
+
+    def watch(self, hear: Callable[[str, str, str], None]) -> None:
+        """Call `hear(key, kind, detail)` for every hint from now on. Hints may get lost: look from time to time."""
+        ...
+
+    def hint(self, key: str, kind: str = "said", detail: str = "") -> None:
+        """Tell everybody who watches."""
+        ...
+
+
 class Accept(Protocol):
     """The gateway's one way in. Returns only after the raw bytes are committed and flushed."""
 
@@ -127,9 +203,24 @@ class Accept(Protocol):
         """The cursor of that name, `<channel>:<place>`; it need not exist yet."""
         ...
 
+    @property
+    def conversations(self) -> Conversations:
+        """What became of the messages, for channels that show it."""
+        ...
+
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
         """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'; None if unknown."""
         ...
+
+
+class Elsewhere(NamedTuple):
+    """Where answers go too that nobody reads on their own channel."""
+
+    seconds: float
+    """How long an answer stays unread before."""
+    channel: str
+    account: str
+    """Our address there."""
 
 
 class WayIn(NamedTuple):
@@ -143,6 +234,24 @@ class WayIn(NamedTuple):
     """What else one must know."""
 
 
+class Rehearsed(NamedTuple):
+    """A request as a provider would send it, for rehearsals."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    external_id: str
+
+
+class Rate(NamedTuple):
+    """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
+
+    key: str
+    """Who keeps to it together: a number of ours, or a pair of numbers."""
+    per_second: float
+    burst: float = 1.0
+
+
 class Channel:
     """Base of all channels. Each hook does nothing by default.
 
@@ -154,10 +263,14 @@ class Channel:
     repeatable: bool = False
     inquires: bool = False
     patience: float = 0.0
+    quiet_seconds: float = 0.0
+    """On channels of short lines: an acknowledgement waits until its sender was silent for so long."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
+        self.refused: Counter[str] = Counter()
+        """What the door turned away since this process began, by reason."""
 
     def mount(self, app: web.Application, accept: Accept) -> None:
         """Add this channel's routes to `app`, and its listeners and pollers to `app.cleanup_ctx`."""
@@ -177,6 +290,20 @@ class Channel:
         """Read `raw`. Pure: no I/O, no clock. Runs in a child process with limits. Raises `Malformed`."""
         raise NotImplementedError
 
+    def noted(self, note: Mapping[str, str]) -> RawMessage | None:  # noqa: ARG002 - likewise
+        """What somebody of ours wrote down by hand, as the raw message that `normalise` reads.
+
+        None on channels where nothing is written down; ValueError, in words, for a note that cannot be one.
+        """
+        return None
+
+    def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise
+        """What the provider would send if `number` wrote `text`, signed; `name` is letters that no other message has.
+
+        None where nothing may be rehearsed: answers would go to real people wherever the provider is the real one.
+        """
+        return None
+
     def is_ours(self, address: str) -> bool:  # noqa: ARG002 - a hook: channels that have addresses answer it
         """Whether `address` is one of our own on this channel."""
         return False
@@ -193,6 +320,10 @@ class Channel:
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
 
+    def elsewhere(self) -> Elsewhere | None:
+        """What becomes of answers that the customer does not come to read; None on channels that carry them home."""
+        return None
+
     def explain(self, raw: RawMessage) -> tuple[tuple[InboundMessage, ...], dict[str, object]]:
         """Read `raw` as `normalise` does, and say how: values that go into JSON, by name."""
         messages = self.normalise(raw)
@@ -201,6 +332,21 @@ class Channel:
     async def deliver(self, outbound: OutboundMessage) -> Receipt:  # noqa: ARG002 - the hook's signature
         """Hand `outbound` to the provider. Raises `Refused` or `Unavailable`."""
         raise Refused(f"channel {self.name} has no way out")
+
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:  # noqa: ARG002 - likewise
+        """The paces that a message from `account`, ours, to `address` must keep to."""
+        return ()
+
+    async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise
+        """Get a file that the provider keeps for us. Raises `Refused` (gone for good) or `Unavailable`."""
+        raise Refused(f"channel {self.name} keeps no files")
+
+    async def templates(self, account: str) -> tuple[Template, ...]:  # noqa: ARG002 - likewise
+        """The approved texts of `account`, asked from the provider. Raises `Refused` or `Unavailable`."""
+        return ()
+
+    async def close(self) -> None:
+        """Give back what `deliver` and `fetch` keep open."""
 
 
 def load(settings: Settings) -> Mapping[str, Channel]:

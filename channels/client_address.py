@@ -41,6 +41,12 @@ def nearest_stranger(peer: str, forwarded: Sequence[str], proxies: Networks) -> 
     return str(current)
 
 
+def is_proxy(peer: str, proxies: Networks) -> bool:
+    """Whether `peer` is one of our own proxies, whose word counts."""
+    address = _read(peer)
+    return address is not None and any(address in network for network in proxies)
+
+
 def neighbourhood(address: str) -> str:
     """What one customer of an access provider can choose from: the IPv4 address, or the IPv6 /64. For rate limits."""
     read = _read(address)

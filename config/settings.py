@@ -8,20 +8,19 @@ are read under their usual names.
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.section import Language, Section
+from config.telephony import Conversation, Meta, Phone, Twilio
+
 Port = Annotated[int, Field(ge=0, le=65535)]
-Language = Literal["fr", "en"]
-
-
-class Section(BaseModel):
-    """A table of the settings: unknown keys are mistakes, and said."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Http(Section):
@@ -124,6 +123,12 @@ class Relay(Section):
     tls_ca: Path | None = Field(None, description="PEM file of the authority to trust; empty: the system's.")
     timeout_seconds: float = Field(60, gt=0, description="Bound on connecting and on each reply but the last.")
 
+    @model_validator(mode="after")
+    def _somebody_logs_in(self) -> Relay:
+        if self.oauth is not None and not self.username:
+            raise ValueError("oauth needs a username, the mailbox that sends")
+        return self
+
 
 class Mail(Section):
     """How our mails look."""
@@ -149,6 +154,14 @@ class Authenticity(Section):
     timeout_seconds: float = Field(
         3, gt=0, le=10, description="A mail waits for the DNS so long, then counts unproved."
     )
+
+    @field_validator("nameservers")
+    @classmethod
+    def _addresses(cls, servers: list[str]) -> list[str]:
+        for server in servers:
+            found = re.fullmatch(r"\[([0-9a-fA-F:]+)\](?::\d{1,5})?|([^:]+):\d{1,5}|(.+)", server)
+            ip_address(found[1] or found[2] or found[3] if found else "")  # its ValueError names what is wrong
+        return servers
 
 
 class Threading(Section):
@@ -229,6 +242,68 @@ class Form(Section):
     max_files: int = Field(10, ge=0, description="Files in one post; more get 413.")
 
 
+_DAY, _CLOCK = "(mon|tue|wed|thu|fri|sat|sun)", r"([01]\d|2[0-3]):[0-5]\d"
+HOURS = f"{_DAY}(-{_DAY})? {_CLOCK}-({_CLOCK}|24:00)"
+
+
+class ChatSite(Section):
+    """A web site that shows the chat: the `data-site` of its script tag."""
+
+    origins: list[str] = Field(
+        [], description="Pages that may show it, https://shop.example; our own always may. `*`: any, for trying out."
+    )
+    identity_secret: SecretStr = Field(
+        SecretStr(""), description="Key with which the site signs who its visitor is; empty: it does not."
+    )
+    ask: Literal["nothing", "may", "must"] = Field(
+        "may", description="Whether the visitor is asked for name and e-mail address first, and must answer."
+    )
+    title: dict[Language, str] = Field({}, description="Title of the window, by language; empty: a plain one.")
+    welcome: dict[Language, str] = Field({}, description="First words in an empty window, by language.")
+    agent: str = Field("", description="Who answers, as the visitor reads it before the first answer.")
+    hours: str = Field(
+        "",
+        pattern=rf"^({HOURS}(, {HOURS})*)?$",
+        description="When somebody is there: `mon-fri 09:00-18:00, sat 10:00-12:00`; empty: always.",
+    )
+    timezone: str = Field("Europe/Paris", description="Of `hours`.")
+    colour: str = Field(
+        "", pattern=r"^(#[0-9a-fA-F]{6})?$", description="Accent colour, #rrggbb; white text must be readable on it."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name
+
+
+class Chat(Section):
+    """The chat window on web sites."""
+
+    sites: dict[str, ChatSite] = Field({}, description="Web sites that show it; `default` is there in any case.")
+    token_days: int = Field(400, gt=0, description="A visitor who was away longer is a new one.")
+    lines_per_minute: int = Field(60, gt=0, description="Lines of one visitor per minute; then: slower.")
+    sockets_per_address: int = Field(100, gt=0, description="Open windows of one IP address (IPv6: one /64).")
+    newcomers_per_minute: int = Field(60, gt=0, description="New visitors of one IP address per minute.")
+    catch_up_seconds: float = Field(5, gt=0, description="How often is looked for lines whose hint was lost.")
+    absence_seconds: float = Field(300, gt=0, description="An answer unread for so long goes to the visitor by mail.")
+    answer_by: str = Field("email", description="The channel that such answers go out on.")
+    answer_from: str = Field("support@localhost", description="Our account there.")
+
+
+class Portal(Section):
+    """The customer's own page of a ticket, /t/…; links to it are sent where GUICHET_PUBLIC_URL is set."""
+
+    link_days: int = Field(30, gt=0, description="How long a link opens its ticket; a new one is had by mail.")
+    guesses_per_minute: int = Field(20, gt=0, description="Links that open nothing, per IP address; then 429.")
+    posts_per_minute: int = Field(10, gt=0, description="Replies by one link per minute.")
+    max_files: int = Field(10, ge=0, description="Files in one reply.")
+
+
 class Log(Section):
     """Log lines."""
 
@@ -260,7 +335,16 @@ class Settings(BaseSettings):
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
     channels: dict[str, str] = Field(
-        {"email": "channels.email:Email", "form": "channels.form:Form"}, description="Channels by name: module:Class."
+        {
+            "email": "channels.email:Email",
+            "form": "channels.form:Form",
+            "meta": "channels.meta:Meta",
+            "twilio": "channels.twilio:Twilio",
+            "phone": "channels.phone:Phone",
+            "chat": "channels.chat:Chat",
+            "portal": "channels.portal:Portal",
+        },
+        description="Channels by name: module:Class.",
     )
     http: Http = Http()
     smtp: Smtp = Smtp()
@@ -269,6 +353,12 @@ class Settings(BaseSettings):
     form: Form = Form()
     authenticity: Authenticity = Authenticity()
     threading: Threading = Threading()
+    conversation: Conversation = Conversation()
+    meta: Meta = Meta()
+    twilio: Twilio = Twilio()
+    phone: Phone = Phone()
+    chat: Chat = Chat()
+    portal: Portal = Portal()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()

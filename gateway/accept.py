@@ -31,6 +31,7 @@ from config.database import Database, to_json
 from config.faults import crash_point
 from config.objects import Objects
 from config.settings import Settings
+from gateway.conversations import StoredConversations
 from gateway.cursors import LeasedCursor
 from models.envelope import Accepted, Envelope, Outcome, RawMessage
 
@@ -82,11 +83,19 @@ class Waiting:
 class Inbox:
     """Implements `channels.Accept` over PostgreSQL. One per gateway process; `run` must be running."""
 
-    def __init__(self, database: Database, objects: Objects, settings: Settings, ring: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        objects: Objects,
+        settings: Settings,
+        ring: Callable[[], None],
+        conversations: StoredConversations | None = None,
+    ) -> None:
         self.database = database
         self.objects = objects
         self.settings = settings
         self.ring = ring
+        self.conversations = conversations or StoredConversations(database, objects, settings)
         self.accepted = 0
         self.refused = 0
         self._waiting: deque[Waiting] = deque()

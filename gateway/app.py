@@ -18,11 +18,13 @@ from channels import load
 from config import logs
 from config.broker import bell, broker
 from config.database import Database, connect
+from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
 from gateway import health, operations
 from gateway.accept import Inbox
-from gateway.keys import DATABASE, INBOX, REDIS, SETTINGS
+from gateway.conversations import StoredConversations
+from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
 
 log = logs.of("gateway")
 
@@ -32,21 +34,28 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     redis = broker(redis_url)
     inbox_bell = bell(redis, "inbox")
-    inbox = Inbox(database, Objects(settings), settings, inbox_bell.ring)
+    outbox_bell = bell(redis, "outbox")
+    hints, objects = Hints(redis_url), Objects(settings)
+    conversations = StoredConversations(database, objects, settings, hints, outbox_bell.ring)
+    inbox = Inbox(database, objects, settings, inbox_bell.ring, conversations)
     app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis.client
 
     async def accepting(_app: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(inbox.run())
+        hints.listen(conversations.heard)
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        await hints.close()
         inbox_bell.close()
+        outbox_bell.close()
         await database.dispose()
 
     app.cleanup_ctx.append(accepting)
     health.mount(app)
     channels = load(settings)
+    app[CHANNELS] = channels
     operations.mount(app, channels)
     for channel in channels.values():
         channel.mount(app, inbox)

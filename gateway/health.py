@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.keys import DATABASE, INBOX, REDIS
+from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS
 from models.balance import balance, depths
 from models.cursor import Standing, standings
 
@@ -39,6 +39,10 @@ async def metrics(request: web.Request) -> web.Response:
     inbox = request.app[INBOX]
     _gauge(registry, "guichet_accepted_total", "Messages accepted by this process", inbox.accepted)
     _gauge(registry, "guichet_accept_refused_total", "Messages this process could not store", inbox.refused)
+    turned = Gauge("guichet_webhook_refused_total", "Requests turned away", ["channel", "reason"], registry=registry)
+    for name, channel in request.app[CHANNELS].items():
+        for reason, count in channel.refused.items():
+            turned.labels(name, reason).set(count)
     try:
         async with asyncio.timeout(5), request.app[DATABASE].engine.connect() as connection:
             rows, queues = await balance(connection), await depths(connection)

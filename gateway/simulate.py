@@ -15,12 +15,14 @@ from random import Random
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from channels import load
 from config.database import connect
 from config.settings import Settings
 from gateway.simulated_doors import Doors, Tally, recipients
+from gateway.simulated_lines import Lines
 from gateway.simulated_mail import Customers
 from gateway.simulation_summary import sum_up
-from gateway.witness import Witness
+from gateway.witness import Sent, Witness
 from models.balance import balance
 
 ANSWER_SECONDS = 90.0
@@ -33,9 +35,20 @@ PER_VISITOR = 15.0
 
 
 async def run(
-    settings: Settings, database_url: str, *, rate: float, seconds: float, seed: int, forms: float, keep: int = 16
+    settings: Settings,
+    database_url: str,
+    *,
+    rate: float,
+    seconds: float,
+    seed: int,
+    forms: float,
+    lines: float = 0.0,
+    keep: int = 16,
 ) -> int:
-    """Send `rate` messages a second for `seconds`, a share of them forms, over `keep` SMTP connections; then sum up."""
+    """Send `rate` messages a second for `seconds`, over `keep` SMTP connections; then sum up.
+
+    A share of them are forms, and short lines where a channel of these may be rehearsed.
+    """
     database = connect(database_url, pool=1, name="guichet-simulate")
     console = Console()
     witness = Witness()
@@ -50,7 +63,9 @@ async def run(
             await witness.begin(connection)
         with _progress(console) as progress:
             async with Doors(settings, witness, connections=keep, visitors=visitors) as doors:
-                play = Play(doors, rate, seconds, seed, forms, recipients(settings.smtp.recipients))
+                short = Lines.of(load(settings).values(), seed, datetime.now(UTC))
+                shares = (forms, lines if short.channels else 0.0)
+                play = Play(doors, rate, seconds, seed, shares, recipients(settings.smtp.recipients), short)
                 await play.send(progress)
                 await _watch(progress, "answers", doors.tally.sent, doors.unanswered, seconds=ANSWER_SECONDS)
             await _watch(progress, "settling", doors.tally.yes, unsettled, seconds=SETTLE_SECONDS)
@@ -66,12 +81,20 @@ class Play:
     """The open-loop schedule: message n is due n/rate seconds after the start, however the doors answer."""
 
     def __init__(
-        self, doors: Doors, rate: float, seconds: float, seed: int, forms: float, addresses: Sequence[str]
+        self,
+        doors: Doors,
+        rate: float,
+        seconds: float,
+        seed: int,
+        shares: tuple[float, float],
+        addresses: Sequence[str],
+        lines: Lines,
     ) -> None:
         self._doors = doors
         self._rate = rate
         self._count = max(1, round(rate * seconds))
-        self._forms = forms
+        self._forms, self._short = shares
+        self._lines = lines
         self._choice = Random(seed)  # noqa: S311 - reproducible, and protects nothing
         self._customers = Customers(seed, start=datetime.now(UTC), recipients=addresses)
 
@@ -82,13 +105,17 @@ class Play:
         bar = progress.add_task("sending", total=self._count, note="")
         for number in range(self._count):
             due = start + number / self._rate
-            form = self._choice.random() < self._forms
-            message = self._customers.form() if form else self._customers.next()
+            message = self._next(self._choice.random())
             await asyncio.sleep(max(0.0, due - loop.time()))
             self._doors.send(message, due)
             elapsed = loop.time() - start
             progress.update(bar, completed=number + 1, note=_note(self._doors.tally, elapsed))
         progress.update(bar, note=_note(self._doors.tally, loop.time() - start))
+
+    def _next(self, drawn: float) -> Sent:
+        if drawn < self._forms:
+            return self._customers.form()
+        return self._lines.next() if drawn < self._forms + self._short else self._customers.next()
 
 
 def _progress(console: Console) -> Progress:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from config.settings import Settings
+from gateway.simulated_lines import SimulatedLine
 from gateway.simulated_mail import SimulatedForm, SimulatedMail
 from gateway.simulated_sender import Connection
 from gateway.witness import Sent, Witness
@@ -23,9 +24,10 @@ from gateway.witness import Sent, Witness
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds until a refused message is sent again: doubling, up to the longest."""
 NO_ANSWER = 0
-YES = frozenset((201, 202, 250, 303))
+YES = frozenset((200, 201, 202, 250, 303))
 LATER = frozenset((NO_ANSWER, 408, 429))
 FORM = "contact"
+PROVIDER_CONNECTIONS = 4
 
 
 @dataclass(slots=True)
@@ -51,6 +53,14 @@ class Tally:
     """From when a mail was due until the 250."""
     form_seconds: list[float] = field(default_factory=list)
     """From when a form was due until its answer, which waits for the tracking number."""
+    line_seconds: list[float] = field(default_factory=list)
+    """From when a line was due until its webhook was answered."""
+
+    def seconds_of(self, sent: Sent) -> list[float]:
+        """Where the latency of `sent` belongs."""
+        if isinstance(sent, SimulatedMail):
+            return self.mail_seconds
+        return self.form_seconds if isinstance(sent, SimulatedForm) else self.line_seconds
 
     @property
     def refused(self) -> int:
@@ -70,9 +80,11 @@ class Doors:
         self.tally = Tally()
         self._witness = witness
         self._smtp = (_reachable(settings.smtp.host), settings.smtp.port)
-        self._form = f"http://{_reachable(settings.http.host)}:{settings.http.port}/forms/{FORM}"
+        self._http = f"http://{_reachable(settings.http.host)}:{settings.http.port}"
+        self._form = f"{self._http}/forms/{FORM}"
         self._mails: asyncio.Queue[Errand] = asyncio.Queue()
         self._forms: asyncio.Queue[Errand] = asyncio.Queue()
+        self._lines: asyncio.Queue[Errand] = asyncio.Queue()
         self._connections, self._visitors = connections, visitors
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
@@ -80,6 +92,8 @@ class Doors:
     async def __aenter__(self) -> Doors:
         """Start the senders; each connects when it has something to send."""
         self._tasks = [asyncio.create_task(self._post_office()) for _ in range(self._connections)]
+        provider = await self._stack.enter_async_context(aiohttp.ClientSession())
+        self._tasks += [asyncio.create_task(self._provider(provider)) for _ in range(PROVIDER_CONNECTIONS)]
         for number in range(self._visitors):
             browser = await self._stack.enter_async_context(_browser(number))
             self._tasks += [asyncio.create_task(self._visitor(browser)) for _ in range(2)]
@@ -102,7 +116,8 @@ class Doors:
         return self.tally.open
 
     def _line_up(self, errand: Errand) -> None:
-        (self._mails if isinstance(errand.sent, SimulatedMail) else self._forms).put_nowait(errand)
+        queues = {SimulatedMail: self._mails, SimulatedForm: self._forms, SimulatedLine: self._lines}
+        queues[type(errand.sent)].put_nowait(errand)
 
     async def _post_office(self) -> None:
         """One kept SMTP connection."""
@@ -142,14 +157,29 @@ class Doors:
                 code = NO_ANSWER
             self._answered(errand, code)
 
+    async def _provider(self, session: aiohttp.ClientSession) -> None:
+        """One connection of a provider that posts webhooks."""
+        while True:
+            errand = await self._lines.get()
+            assert isinstance(errand.sent, SimulatedLine)  # noqa: S101 - this queue holds nothing else
+            request = errand.sent.request
+            try:
+                async with session.post(
+                    self._http + request.path, data=request.body, headers=request.headers
+                ) as answer:
+                    await answer.read()
+                    code = answer.status
+            except (OSError, aiohttp.ClientError):
+                code = NO_ANSWER
+            self._answered(errand, code)
+
     def _answered(self, errand: Errand, code: int) -> None:
         loop = asyncio.get_running_loop()
         seconds = loop.time() - errand.due
         if code in YES:
             self.tally.yes += 1
             self._witness.heard_yes(errand.sent)
-            mail = isinstance(errand.sent, SimulatedMail)
-            (self.tally.mail_seconds if mail else self.tally.form_seconds).append(seconds)
+            self.tally.seconds_of(errand.sent).append(seconds)
         elif _temporary(errand.sent, code):
             self.tally.later += 1
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2**errand.refusals)

@@ -90,6 +90,7 @@ def _latencies(tally: Tally, verdict: Verdict) -> Table:
     for name, seconds in (
         ("mail due → accepted", tally.mail_seconds),
         ("form due → tracking number", tally.form_seconds),
+        ("line due → webhook answered", tally.line_seconds),
         ("accepted → settled", verdict.settle_seconds),
     ):
         if seconds:

@@ -1,6 +1,6 @@
 """The witness: knows what a gateway said yes to, and compares it with what the database holds.
 
-Enters: mails and forms, each when its yes was heard. Leaves: a `Verdict`. May fail with
+Enters: mails, forms and lines, each when its yes was heard. Leaves: a `Verdict`. May fail with
 what the database raises.
 
 It trusts nothing that the gateway computed: a mail is found again by the digest of its stored bytes, a form by the
@@ -19,9 +19,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.simulated_lines import SimulatedLine
 from gateway.simulated_mail import SimulatedForm, SimulatedMail
 
-Sent = SimulatedMail | SimulatedForm
+Sent = SimulatedMail | SimulatedForm | SimulatedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,17 @@ class Witness:
         )
 
     async def _stored(self, connection: AsyncConnection, rows: Sequence[Any]) -> dict[tuple[str, str], list[Any]]:
-        """The rows by what they hold: (digest, account) for a mail, ('', mark) for a form."""
+        """The rows by what they hold: (digest, account) for a mail, ('', mark) for a form, ('id', id) for a line."""
+        lines = {key_of(sent) for sent in self.accepted if isinstance(sent, SimulatedLine)}
         mails = {key_of(sent)[0] for sent in self.accepted if isinstance(sent, SimulatedMail)}
         others = [row.id for row in rows if row.digest not in mails]
         marks = {row.id: row.mark for row in await connection.execute(_MARKS, {"ids": others})} if others else {}
         stored: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for row in rows:
-            stored[("", marks[row.id]) if row.id in marks else (row.digest, row.account)].append(row)
+            line = ("id", row.external_id)
+            stored[
+                line if line in lines else ("", marks[row.id]) if row.id in marks else (row.digest, row.account)
+            ].append(row)
         return stored
 
     def _compare(self, stored: dict[tuple[str, str], list[Any]]) -> tuple[list[str], list[str]]:
@@ -123,10 +128,19 @@ class Witness:
         for sent in self.accepted:
             if isinstance(sent, SimulatedMail):
                 places[sent.message_id].update(row.ticket_id for row in stored.get(key_of(sent), []) if row.ticket_id)
+        first: dict[str, SimulatedLine] = {}
+        for sent in self.accepted:
+            if isinstance(sent, SimulatedLine):
+                places[sent.key].update(row.ticket_id for row in stored.get(key_of(sent), []) if row.ticket_id)
+                first.setdefault(sent.sender, sent)
         replies = {
             sent.message_id: sent.root
             for sent in self.accepted
             if isinstance(sent, SimulatedMail) and sent.parent and sent.root in places
+        } | {
+            sent.key: first[sent.sender].key
+            for sent in self.accepted
+            if isinstance(sent, SimulatedLine) and first[sent.sender] is not sent
         }
         return len(replies), [name for name, root in replies.items() if places[name] != places[root]]
 
@@ -135,12 +149,14 @@ def key_of(sent: Sent) -> tuple[str, str]:
     """What a row of the inbox must hold to be this one: see `Witness._stored`."""
     if isinstance(sent, SimulatedForm):
         return "", sent.key
+    if isinstance(sent, SimulatedLine):
+        return "id", sent.request.external_id
     return hashlib.sha256(sent.raw).hexdigest(), sent.recipient
 
 
 def name_of(sent: Sent) -> str:
     """What people may search for."""
-    return sent.key if isinstance(sent, SimulatedForm) else sent.message_id
+    return sent.message_id if isinstance(sent, SimulatedMail) else sent.key
 
 
 def _seconds(start: datetime, end: datetime) -> float:
@@ -153,7 +169,8 @@ _ENDS = text(
 _UNSETTLED = text("SELECT count(*) FROM inbox WHERE state = 'pending' AND id > :since")
 _ITEMS = text(
     """
-    SELECT id, account, coalesce(nullif(body_sha256, ''), encode(sha256(body), 'hex')) AS digest, outcome, ticket_id,
+    SELECT id, account, envelope->>'external_id' AS external_id,
+        coalesce(nullif(body_sha256, ''), encode(sha256(body), 'hex')) AS digest, outcome, ticket_id,
         received_at, settled_at
     FROM inbox WHERE id > :since
     """

@@ -81,7 +81,7 @@ def _parts(row: Any) -> dict[str, Any]:
 
 
 async def depths(connection: AsyncConnection) -> list[Depth]:
-    """Both queues as they stand."""
+    """Every queue as it stands."""
     return [
         Depth(
             queue=queue,
@@ -130,5 +130,5 @@ _DEPTHS = {
         ) AS waiting
         """
     )
-    for table, since in (("inbox", "received_at"), ("outbox", "created_at"))
+    for table, since in (("inbox", "received_at"), ("outbox", "created_at"), ("media", "created_at"))
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from sqlalchemy import BigInteger, UniqueConstraint
@@ -39,6 +40,8 @@ class Identity(SQLModel, table=True):
     blocked_until: Moment = moment(nullable=True)
     """No automatic message before this (rule A16)."""
     blocked_reason: str = words()
+    stopped_at: Moment = moment(nullable=True)
+    """When its owner said STOP: no message at all leaves for it until they take that back."""
     created_at: Moment = moment(now=True)
 
 
@@ -52,3 +55,8 @@ class AcknowledgementCount(SQLModel, table=True):
     hour: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     """Hours since 1970-01-01T00:00Z."""
     count: int = 0
+
+
+def hour_of(moment: datetime) -> int:
+    """Hours since 1970-01-01T00:00Z."""
+    return int(moment.timestamp() // 3600)

@@ -74,6 +74,19 @@ class AttachedFile(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.content).hexdigest()
 
 
+class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that the provider keeps for us: named by the message, fetched later, as work of its own."""
+
+    reference: str
+    """What the channel's `fetch` needs to find it: an id or an address; never a secret."""
+    filename: str = ""
+    content_type: str = ""
+    size: int = 0
+    """Bytes, 0 where the provider does not say."""
+    sha256: str = ""
+    """Hex digest that the provider gives, '' for none."""
+
+
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message from a customer, normalised: the same shape whatever channel it came by.
 
@@ -91,6 +104,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The HTML as it came, unsanitised; '' where there was none."""
     recipients: tuple[Address, ...] = ()
     """To and Cc, ours and others."""
+    aliases: tuple[str, ...] = ()
+    """Further addresses that the sender names as theirs (Reply-To). As little proved as the sender's own."""
     message_id: str = ""
     """The sender's id of the message, without angle brackets; '' where there was none."""
     references: tuple[str, ...] = ()
@@ -105,6 +120,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """On channels of short lines: the conversation that it belongs to. Open conversations take further lines."""
     sent_at: datetime | None = None
     attachments: tuple[AttachedFile, ...] = ()
+    pending: tuple[PendingFile, ...] = ()
+    """Files that are still with the provider."""
     language: str = ""
     """ISO 639-1, where the channel knows it (the form's language, say); '' where triage must find out."""
     fields: dict[str, str] = {}
@@ -124,6 +141,18 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """True for mail that is about other mail (bounces, receipts, out-of-office): kept, never a new ticket."""
     report: DeliveryReport | None = None
     """What a bounce, delay or receipt says about a message of ours."""
+    unseen: bool = False
+    """True where nobody has to read it: its report counts, and no message is stored."""
+    consent: str = ""
+    """'stop': the sender wants nothing more from us. 'start': they take that back; without a stop, plain words."""
+    also: tuple[str, ...] = ()
+    """Other addresses of the same person on this channel; the provider vouches for that."""
+    changes: str = ""
+    """The id of an earlier message of the same sender that this one corrects or withdraws."""
+    change: str = ""
+    """What people read beside that earlier message."""
+    answer_until: datetime | None = None
+    """Until when the channel lets us answer in words of our own; None: for ever."""
     spam: str = ""
     """Why it was taken for abuse (honeypot, typed too fast); '' otherwise."""
     answer_by: str = ""
@@ -149,6 +178,33 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     status: str = ""
     """Enhanced status code (RFC 3463) or the provider's error code."""
     reason: str = ""
+    stopped: bool = False
+    """True where the provider says that the recipient wants nothing more from us."""
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that the provider approved, for customers whose window is closed."""
+
+    name: str
+    """The provider's name or id of it."""
+    language: str = "en"
+    """As the provider writes it: fr, en_US."""
+    parameters: tuple[str, ...] = ()
+    """What is put in the place of {{1}}, {{2}} …"""
+    title: str = ""
+    """For people who choose one."""
+    text: str = ""
+    """Its words, with {{1}}, {{2}} … in them."""
+    state: str = ""
+    """approved, pending, rejected …, as the provider says."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several answers that a customer may tap."""
+
+    id: str
+    title: str
+    description: str = ""
 
 
 class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,8 +225,53 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     automatic: bool = False
     """True for acknowledgements and notices: marked as such, and never bounced back (RFC 3834 §3.1.8)."""
     attachments: tuple[AttachedFile, ...] = ()
+    template: Template | None = None
+    """Sent in the place of `text`, which then says the same for the ticket."""
+    choices: tuple[Choice, ...] = ()
+    """Answers to tap, on channels that have them."""
     language: str = "en"
     trace_id: str = ""
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sits at the other end of a conversation, as they or their web site say."""
+
+    name: str = ""
+    email: str = ""
+    """Where answers go while nobody reads them in the conversation."""
+    language: str = ""
+    proved: bool = False
+    """True where the host site signed it."""
+
+
+class LineFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a line, without its bytes."""
+
+    id: int
+    filename: str
+    content_type: str
+    size: int
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was said, as its customer may see it."""
+
+    number: int
+    """Its place: grows within a conversation."""
+    direction: str
+    """in (the customer's) or out (ours)."""
+    id: str = ""
+    """The sender's own id of it."""
+    channel: str = ""
+    name: str = ""
+    text: str = ""
+    html: bool = False
+    """Whether there is a formatted version."""
+    delivery: str = ""
+    automatic: bool = False
+    """True for what no person of ours wrote: acknowledgements."""
+    at: datetime
+    files: tuple[LineFile, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +279,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     provider_id: str = ""
     detail: str = ""
+    quoted_as: str = ""
+    """The id by which answers to it will name it, where that is not our own."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

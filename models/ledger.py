@@ -1,4 +1,4 @@
-"""The ledger: what came in and must be settled (inbox), what must go out (outbox).
+"""The ledger: what came in and must be settled (inbox), what must go out (outbox), files to be fetched (media).
 
     pending ──claim──▶ pending, due later, attempts + 1 ──complete──▶ done
        ▲                    │        │
@@ -25,13 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Column, Field, SQLModel
 
 from models import blocks
-from models.columns import Moment, document, key, moment, octets, one_of, words
+from models.columns import Moment, document, key, link, moment, octets, one_of, words
 
 STATES = ("pending", "done", "dead")
 OUTCOMES = ("", "ticket", "appended", "duplicate", "machine", "quarantined")
 KINDS = ("acknowledgement", "reply", "notice")
 
-CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802}
+CLAIM_LOCK = {"inbox": 0x6775_6963_6801, "outbox": 0x6775_6963_6802, "media": 0x6775_6963_6803}
 """Advisory locks under which claims of one table follow each other (the bytes spell "guich")."""
 
 
@@ -104,6 +104,35 @@ class OutboxItem(SQLModel, table=True):
     """Set, committed, just before bytes may leave; cleared when they certainly did not."""
     last_error: str = words()
     provider_id: str = words()
+    created_at: Moment = moment(now=True)
+    settled_at: Moment = moment(nullable=True)
+
+
+class MediaItem(SQLModel, table=True):
+    """A file that a message named and that its provider still keeps; its place is a row of `attachment`."""
+
+    __tablename__: ClassVar[str] = "media"
+    __table_args__ = (
+        one_of("state", STATES),
+        Index("media_pending", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_pending_lane", "lane", "id", postgresql_where=text("state = 'pending'")),
+        Index("media_dead", "id", postgresql_where=text("state = 'dead'")),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: int = key()
+    attachment_id: int = link("attachment.id", nullable=False)
+    channel: str = words()
+    account: str = words()
+    lane: str = words()
+    """One a file: none waits for another."""
+    trace_id: str = words()
+    payload: dict[str, object] = document()
+    """The PendingFile."""
+    state: str = words("pending")
+    due_at: Moment = moment(now=True)
+    attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    last_error: str = words()
     created_at: Moment = moment(now=True)
     settled_at: Moment = moment(nullable=True)
 
@@ -224,17 +253,17 @@ async def renew(connection: AsyncConnection, table: str, claims: Sequence[Claim]
     )
 
 
-async def release(connection: AsyncConnection, table: str, claims: Sequence[Claim]) -> None:
-    """Give claimed items back as if they had not been claimed: due now, the attempt not counted."""
+async def release(connection: AsyncConnection, table: str, claims: Sequence[Claim], *, seconds: float = 0.0) -> None:
+    """Give claimed items back untried: due in `seconds`, the attempt not counted."""
     await connection.execute(
         text(
             f"""
-            UPDATE {table} AS item SET due_at = now(), attempts = item.attempts - 1
+            UPDATE {table} AS item SET due_at = now() + make_interval(secs => :seconds), attempts = item.attempts - 1
             FROM unnest(cast(:ids AS bigint[]), cast(:attempts AS int[])) AS given (id, attempts)
             WHERE item.id = given.id AND item.attempts = given.attempts AND item.state = 'pending'
             """
         ),
-        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims]},
+        {"ids": [c.id for c in claims], "attempts": [c.attempts for c in claims], "seconds": seconds},
     )
 
 

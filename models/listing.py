@@ -34,6 +34,7 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
     sender: str
     proof: str
     """How the sender is known: proved, aligned, unproved or failed."""
+    message_id: str
     subject: str
     text: str
     reply_text: str
@@ -108,10 +109,15 @@ _TICKETS = text(
 )
 _MESSAGES = text(
     """
-    SELECT direction, channel, sender, proof, subject, text, coalesce(nullif(reply_text, ''), text) AS reply_text,
-        delivery, reasons, remarks, trace_id, created_at,
-        ARRAY(SELECT filename || ' (' || size || ' bytes)' FROM attachment WHERE message_id = message.id ORDER BY id)
-            AS attachments
+    SELECT direction, channel, sender, proof, external_id AS message_id, subject, text,
+        coalesce(nullif(reply_text, ''), text) AS reply_text, delivery, reasons, remarks, trace_id, created_at,
+        ARRAY(
+            SELECT CASE state
+                WHEN 'stored' THEN filename || ' (' || size || ' bytes)'
+                WHEN 'pending' THEN coalesce(nullif(filename, ''), content_type) || ' (being fetched)'
+                ELSE coalesce(nullif(filename, ''), content_type) || ' (unavailable: ' || detail || ')' END
+            FROM attachment WHERE message_id = message.id ORDER BY id
+        ) AS attachments
     FROM message WHERE ticket_id = :number ORDER BY id
     """
 )

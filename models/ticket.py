@@ -2,8 +2,9 @@
 
 status   open → in_progress ⇄ waiting → resolved → closed        (a follow-up reopens)
 message  in | out | note | machine
-delivery (out only)  queued → delayed → sent → delayed → delivered → read, or failed; each may be left out
+delivery (out only)  queued → delayed → sent → failed → delivered → read; each may be left out, never backwards
 proof    how the sender is known: proved by a seal of ours, aligned (DMARC), unproved, or failed: somebody else
+file     pending (still with the provider) → stored, or unavailable
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PERIMETERS = ("IN", "OUT")
 PROOFS = ("proved", "aligned", "unproved", "failed")
 DIRECTIONS = ("in", "out", "note", "machine")
 DELIVERY_STATES = ("", "queued", "delayed", "sent", "delivered", "read", "failed", "unknown")
+FILE_STATES = ("stored", "pending", "unavailable")
 
 
 class Ticket(SQLModel, table=True):
@@ -135,7 +137,7 @@ class Attachment(SQLModel, table=True):
     """A file of a message; its bytes stand in the row, or in the object store under their SHA-256."""
 
     __tablename__: ClassVar[str] = "attachment"
-    __table_args__ = (Index("attachment_message", "message_id"),)
+    __table_args__ = (one_of("state", FILE_STATES), Index("attachment_message", "message_id"))
 
     id: int = key()
     message_id: int = link("message.id", nullable=False)
@@ -146,7 +148,10 @@ class Attachment(SQLModel, table=True):
     inline: bool = False
     content_id: str = words()
     content: bytes | None = octets()
-    """NULL: in the object store."""
+    """NULL: in the object store, or not here yet."""
+    state: str = words("stored")
+    detail: str = words()
+    """Why it is unavailable, or what is odd about it."""
 
 
 class TicketEvent(SQLModel, table=True):

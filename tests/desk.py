@@ -15,15 +15,19 @@ from sqlalchemy import text
 from channels import load
 from config import secret
 from config.database import Database, connect
+from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
 from gateway.app import build
 from models.balance import Balance, balance
 from models.listing import TicketLine, TicketWhole, ticket, tickets
+from workers.absence import Absence
 from workers.batch import Office
 from workers.deliver import Deliver
+from workers.fetch import Fetch
 from workers.ingest import Ingest
 from workers.reader import Reader
+from workers.relay import relay
 from workers.rules import Rules
 
 
@@ -60,9 +64,12 @@ class Desk:
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
         office = Office(settings, channels, Rules.of(settings), secret.key(settings))
-        self.ingest = Ingest(self.database, Objects(settings), reader, office)
+        self.hints = Hints(settings.redis_url)
+        self.ingest = Ingest(self.database, Objects(settings), reader, office, self.hints.send)
         self.others: list[Database] = []
-        self.deliver = Deliver(self.database, channels, settings)
+        self.deliver = Deliver(self.database, channels, settings, tell=self.hints.send)
+        self.fetch = Fetch(self.database, self.ingest.objects, channels, settings)
+        self.absence = Absence(self.database, office)
 
     async def __aenter__(self) -> Self:
         """Open the doors."""
@@ -76,7 +83,10 @@ class Desk:
     async def __aexit__(self, *_error: object) -> None:
         """Close them."""
         await self.http.close()
+        await self.hints.close()
         await self.runner.cleanup()
+        for channel in self.fetch.channels.values():
+            await channel.close()
         for database in (self.database, *self.others):
             await database.dispose()
 
@@ -121,6 +131,18 @@ class Desk:
         """Drain the outbox until nothing is due."""
         while await self.deliver.drain():
             pass
+
+    async def fetch_all(self) -> None:
+        """Fetch files until nothing is due."""
+        while await self.fetch.drain():
+            pass
+
+    async def reply(self, number: int, words: str, agent: str = "Marie") -> int:
+        """An agent answers; what is due goes out."""
+        async with self.database.engine.begin() as connection:
+            message_id = await relay(connection, self.ingest.office, number, words, agent=agent)
+        await self.dispatch()
+        return message_id
 
     async def tickets(self) -> list[TicketLine]:
         """Every ticket."""

@@ -385,4 +385,4 @@ def test_french_texts_have_unbreakable_blanks_before_double_marks_and_real_apost
 
 
 def test_every_language_of_the_settings_has_its_text() -> None:
-    assert {path.stem for path in receipt.TEXTS.glob("*.txt")} == {"fr", "en"}
+    assert {path.stem for path in receipt.TEXTS.glob("*.txt")} == {"fr", "en", "fr.short", "en.short"}

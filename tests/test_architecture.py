@@ -19,9 +19,16 @@ FREE_OF_NAMES = ("config", "tests", "bench")
 """Here channels may be named: that is what settings, tests and loads do."""
 HOMONYMS = {
     ("channels/email/html_text.py", "form"): "the HTML element",
+    ("channels/chat/session.py", "email"): "a field of the window's form",
     ("channels/form/definition.py", "email"): "a type of field",
     ("channels/form/submission.py", "email"): "a type of field",
+    ("channels/portal/door.py", "email"): "a field of the form for a fresh link",
     ("gateway/simulated_mail.py", "email"): "the field of the form that ships",
+    ("channels/meta/content.py", "email"): "a part of a contact card",
+    ("channels/meta/content.py", "phone"): "a part of a contact card",
+    ("channels/email/html_text.py", "meta"): "the HTML element",
+    ("channels/twilio/rest.py", "meta"): "what a list says of itself",
+    ("models/migrations/versions/0006_conversation.py", "email"): "a column",
 }
 """Words that are spelt like a channel's name and mean something else."""
 LONG_FILES = {

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from channels.email import Email
 from channels.email.authenticity.names import Resolver
@@ -362,3 +363,34 @@ async def test_a_null_path_is_checked_by_the_name_in_helo(zone: Zone) -> None:
     names = Resolver([f"127.0.0.1:{zone.port}"], 1)
     asked = await check(names, peer=REMOTE, sender="", helo="shop.test")
     assert (asked.result, asked.domain) == ("pass", "shop.test")
+
+
+@pytest.mark.parametrize(
+    ("domain", "told"),
+    [
+        ("p\u0430ypal.test", True),  # one letter is Cyrillic
+        ("xn--pypal-4ve.test", True),
+        ("\u0441\u043e\u0441\u043e\u0430.test", True),  # all of them are
+        ("bücher.test", False),
+        ("xn--bcher-kva.test", False),
+        ("почта.test", False),
+        ("例え.test", False),
+        ("shop.test", False),
+    ],
+)
+def test_a_domain_that_imitates_another_is_told_and_not_answered(domain: str, told: bool) -> None:  # B21
+    message = Email("email", Settings()).normalise(raw(MAIL.replace(b"shop.test>", f"{domain}>".encode(), 1)))[0]
+    assert any("alphabets" in remark for remark in message.remarks) is told
+    assert (message.machine_rule == "A12") is told
+
+
+@pytest.mark.parametrize("server", ["dns.example", "1.2.3.4:x", "1.2.3", ""])
+def test_a_name_server_is_given_by_its_address(server: str) -> None:
+    with pytest.raises(ValidationError, match="nameservers"):
+        Settings(authenticity={"nameservers": [server]})
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353", "[::1]"])
+def test_name_servers_may_have_ports(server: str) -> None:
+    [given] = Resolver(Settings(authenticity={"nameservers": [server]}).authenticity.nameservers, 1).servers
+    assert given == (("::1" if "::" in server else "127.0.0.1"), 5353 if "5353" in server else 53)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 
 import pytest
 
 from config.settings import Settings
 from tests.desk import Desk, letter
 from tests.fake_dns import Zone, fake_dns
+from tests.processes import ROOT, clean_environment
 from tests.signing import key, signed
 from tests.test_thread import tickets_of
 from workers.reader import Reader
@@ -158,3 +164,16 @@ async def test_a_silent_dns_delays_no_mail_longer_than_the_settings_say_and_lose
     rows = await asking.rows("SELECT proof, count(*) AS n FROM message WHERE direction = 'in' GROUP BY proof")
     assert [(row.proof, row.n) for row in rows] == [("unproved", 20)]
     assert (await asking.balance())[0].difference == 0
+
+
+async def test_explain_says_who_wrote_and_how_that_is_known(zone: Zone, tmp_path: Path) -> None:
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(signed(bytes(letter(sender="ana@shop.test")), "shop.test"))
+    servers = json.dumps([f"127.0.0.1:{zone.port}"])
+    environment = clean_environment(
+        GUICHET_AUTHENTICITY__DNS="true", GUICHET_AUTHENTICITY__NAMESERVERS=servers, GUICHET_VAR=str(tmp_path / "var")
+    )
+    line = [sys.executable, "-m", "guichet", "explain", "--json", str(mail)]
+    done = await asyncio.to_thread(subprocess.run, line, env=environment, cwd=ROOT, capture_output=True, timeout=60)
+    explained = json.loads(done.stdout)
+    assert (explained["proof"], explained["proof_reason"]) == ("aligned", "signed by shop.test (DKIM)")

@@ -92,3 +92,16 @@ def test_the_json_is_a_list_of_names_values_and_units(tmp_path: Path) -> None:
     write_json([Figure("a", 1.23456, "ms", "A")], tmp_path / "var" / "bench.json")
     assert json.loads((tmp_path / "var" / "bench.json").read_text()) == [{"name": "a", "value": 1.2346, "unit": "ms"}]
     report.show([Figure("idle_latency_median", 40, "ms", "A")], Console(quiet=True))
+
+
+@linux
+def test_the_cost_of_reading_is_shown_step_by_step() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.reading", "--mails", "60", "--rounds", "1"],
+        env=clean_environment(COLUMNS="120"), cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3_000:]
+    costs = [line.split("│") for line in done.stdout.splitlines() if line.startswith("│")]
+    least = {cells[1].strip(): float(cells[2]) for cells in costs}
+    assert {"read", "judge", "make the message", "all of it", "child", "parent"} <= set(least)
+    assert 0 < least["read"] < least["all of it"] < 10

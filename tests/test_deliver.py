@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from channels import Refused, Unavailable
+from channels import Rate, Refused, Unavailable
 from models.envelope import OutboundMessage, Receipt
 from tests.desk import Desk, letter
 from workers import deliver
@@ -21,6 +21,9 @@ class Provider:
     def __init__(self, *answers: Exception | Receipt) -> None:
         self.answers = list(answers)
         self.given: list[OutboundMessage] = []
+
+    def rates(self, account: str, address: str) -> tuple[Rate, ...]:
+        return ()
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         self.given.append(outbound)

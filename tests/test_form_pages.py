@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from channels import Malformed
-from channels.form import Form, definition, pages, wording
+from channels import Malformed, wording
+from channels.form import Form, definition, pages
 from channels.form.abuse import Window
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
@@ -91,7 +91,7 @@ async def test_every_field_has_a_label_and_nothing_is_inline(site: Site) -> None
     assert page.attributes["website"]["tabindex"] == "-1"
     assert page.attributes["website"]["autocomplete"] == "off"
     assert "style=" not in text
-    assert "<script" not in text
+    assert text.count("<script") == text.count('<script src="/forms/keep.js?')
     assert not re.search(r" on\w+=", text)
     assert len(text.encode()) + sum(len((pages.FOLDER / name).read_bytes()) for name in pages.ASSETS) < 40_000
 

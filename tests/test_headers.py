@@ -59,6 +59,19 @@ class TestHeaders:
     def test_what_stands_before_the_first_field_is_passed_over(self, before):
         assert read(before + b"Subject: x\n\nHello").subject == "x"
 
+    def test_a_first_field_with_a_space_before_its_colon_is_no_line_of_an_mbox(self):
+        assert read(b"From : Ann <ann@example.org>\r\nSubject : x\r\n\r\nHello").senders[0].address == "ann@example.org"
+
+    @pytest.mark.parametrize("charset", ["koi8-r", "cp1251", "euc-jp", "gbk"])
+    def test_raw_eight_bit_headers_without_any_hint_are_read_as_what_they_look_like(self, charset):
+        subject = {
+            "koi8-r": "Здравствуйте",
+            "cp1251": "Здравствуйте",
+            "euc-jp": "メールのエラー",
+            "gbk": "您好我的订单",
+        }[charset]
+        assert read(b"Subject: " + subject.encode(charset) + b"\r\n\r\n").subject == subject
+
     def test_lines_without_colon_between_fields_are_passed_over(self):
         found = read(b"From: a@example.org\r\njunk from a relay\r\nSubject: x\r\n\r\nHello")
         assert (found.subject, found.text) == ("x", "Hello")
@@ -74,6 +87,16 @@ class TestHeaders:
     def test_a_boundary_on_a_line_that_was_not_folded_is_found(self):
         raw = b'From: a@example.org\nContent-Type: multipart/mixed;\nboundary="b"\n\n' + b"--b\n\nHello\n--b--"
         assert read(raw).text == "Hello"
+
+    def test_lists_that_were_broken_without_folding_go_on(self):
+        found = read(b"To: b@x.org,\r\nC <c@x.org>\r\nReferences: <1@x>\r\n<2@x>\r\nSubject: x\r\n\r\nHello")
+        assert [person.address for person in found.to] == ["b@x.org", "c@x.org"]
+        assert (found.references, found.subject, found.text) == (("1@x", "2@x"), "x", "Hello")
+
+    def test_many_fields_of_addresses_are_bounded_together(self):
+        found = read(b"To: a@b.example\r\n" * 3_000 + b"\r\n")
+        assert len(found.to) == 100
+        assert any("mass mail" in remark for remark in found.remarks)
 
     def test_nul_becomes_the_replacement_character_everywhere(self):
         found = read(b"Subject: a\0b\r\nFrom: a\0 <x@y>\r\n\r\nc\0d")
@@ -159,6 +182,9 @@ class TestAddresses:
             ("<", []),
             ('"', []),
             ("((((((", []),
+            ('"Ann" ann@example.org', [("ann@example.org", "Ann")]),
+            ("ann@example.org Ann  Lee", [("ann@example.org", "Ann Lee")]),
+            ("Ann    Lee <ann@example.org>", [("ann@example.org", "Ann Lee")]),
         ],
     )
     def test_the_address_that_counts_is_found(self, value, expected):
@@ -231,6 +257,16 @@ class TestDates:
             ("2025-01-06T10:00:00Z", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("6 (six) Jan (x) 2025 10:00 (CET)", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
             ("Sat, 6 Jan 2099 10:00:60 -0000", datetime(2099, 1, 6, 10, 0, 59, tzinfo=UTC)),
+            ("lun., 06 janv. 2025 10:00:00 +0100", datetime(2025, 1, 6, 9, 0, tzinfo=UTC)),
+            ("15 août 2025 10:00 GMT+0200", datetime(2025, 8, 15, 8, 0, tzinfo=UTC)),
+            ("1 juil. 2025 10:00 +100", datetime(2025, 7, 1, 9, 0, tzinfo=UTC)),
+            ("1 juin 2025 10:00 UTC-1", datetime(2025, 6, 1, 11, 0, tzinfo=UTC)),
+            ("Di, 04 Mär 2025 10:00:00 +0000", datetime(2025, 3, 4, 10, 0, tzinfo=UTC)),
+            ("Jan 6, 2025 10:00:00 PM", datetime(2025, 1, 6, 22, 0, tzinfo=UTC)),
+            ("Mon, 6 Jan 2025 3:04:05 PM", datetime(2025, 1, 6, 15, 4, 5, tzinfo=UTC)),
+            ("6 Jan 2025 12:04 a.m. +0000", datetime(2025, 1, 6, 0, 4, tzinfo=UTC)),
+            ("Mon, 6 Jan 2025 10:00:00 +9999", datetime(2025, 1, 6, 10, 0, tzinfo=UTC)),
+            ("Mon, 66 Jan 2025 10:00:00 +0000", None),
             ("31 Feb 2025 10:00", None),
             ("6 Foo 2025 10:00", None),
             ("yesterday", None),
@@ -264,6 +300,19 @@ class TestCharsets:
             ("", "送信先のメールボックスが一杯です".encode("euc-jp"), "送信先のメールボックスが一杯です"),
             ("x-unknown", "您好我们收到了您的邮件".encode("gbk"), "您好我们收到了您的邮件"),
             ("foo\0bar", b"caf\xe9 noir", "café noir"),
+            ("iso-8859-15", "réponse".encode(), "réponse"),
+            ("koi8-r", "Привет".encode(), "Привет"),
+            ("", "déjà reçu, merci".encode().replace(b" re", b" \xffre"), "déjà \ufffdreçu, merci"),
+            ("utf-8", "お世話になって".encode()[:-1] + b" ok", "お世話になっ\ufffd ok"),
+            (
+                "iso-8859-1",
+                "déjà vu à l’été, où ça mène-t-il ?".encode() + b"\xff",
+                "déjà vu à l’été, où ça mène-t-il ?\ufffd",
+            ),
+            ("", "Привет".encode("cp1251"), "Привет"),
+            ("", "Меню".encode("koi8-r"), "Меню"),
+            ("", "éà Ñandú".encode("cp1252"), "éà Ñandú"),
+            ("", "à".encode("cp1252"), "à"),
             ("rot13", b"abc", "abc"),
             ("utf-7", b"+2AA-", "\ufffd"),
         ],

@@ -55,6 +55,13 @@ HOSTILE = {
     "padding everywhere": HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"YQ==" * 1_000_000,
     "endless folding": b"Subject: x" + b"\r\n a" * 2_500_000 + b"\r\n\r\nx",
     "blank lines": b"\n" * 5_000_000,
+    "shifts to and from Japanese": HEAD
+    + b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n"
+    + b"\x1b$BF|\x1b(B" * 400_000
+    + b"\xff",
+    "spaced soft breaks": HEAD + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"= \r\n" * 500_000,
+    "escapes in yEnc": HEAD + b"\r\n=ybegin line=128 size=1000000 name=a\r\n" + b"a=b" * 500_000 + b"\r\n=yend size=1",
+    "a line of digits among the fields": b"From: a@example.org\r\n" + b"1" * 100_000 + b"\r\nSubject: x\r\n\r\nx",
 }
 
 
@@ -69,7 +76,17 @@ def test_hostile_mail_costs_little_time(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["70,000 encoded words", "100,000 parts", "3 million fields", "blank lines", "endless folding"]
+    "name",
+    [
+        "70,000 encoded words",
+        "100,000 parts",
+        "3 million fields",
+        "blank lines",
+        "endless folding",
+        "shifts to and from Japanese",
+        "spaced soft breaks",
+        "escapes in yEnc",
+    ],
 )
 def test_hostile_mail_costs_little_memory(name):
     tracemalloc.start()

@@ -12,6 +12,7 @@ from channels.email.html_text import MAX_HTML, to_text
     [
         ("", ""),
         ("just words", "just words"),
+        ("no  tags\n  at all &amp;\n\n1 < 2", "no tags\nat all &\n\n1 < 2"),
         ("<p>one</p><p>two</p>", "one\n\ntwo"),
         ("<div>one</div><div>two</div>", "one\ntwo"),
         ("one<br>two<br/><br />three", "one\ntwo\n\nthree"),
@@ -44,6 +45,15 @@ from channels.email.html_text import MAX_HTML, to_text
         ("<style>never ends", "never ends"),
         ("<div style='display:none'>never ends", "never ends"),
         ("a<hr>b", "a\n\nb"),
+        ('<ol start="3"><li>a<li>b</ol>', "3. a\n4. b"),
+        ("<iframe src=x>no frames</iframe>a", "a"),
+        ('<div style="max-height:0px;overflow:hidden">preview</div>seen', "seen"),
+        ('<div style="overflow:hidden;max-height:0">preview</div>seen', "seen"),
+        ('<div style="max-height:0;">shown</div>', "shown"),
+        ('<span style="visibility: hidden">preview</span>seen', "seen"),
+        ('<div style="white-space:pre-wrap">a\nb\r\n\r\nc</div>d\ne', "a\nb\n\nc\nd e"),
+        ('<p>a <span style="white-space:pre">b</span>\nc</p>', "a b c"),
+        ('<div style="white-space:pre-line"><div>a\nb</div>c\nd</div>e\nf', "a\nb\nc\nd\ne f"),
     ],
 )
 def test_html_reads_as_a_text_browser_shows_it(html, text):

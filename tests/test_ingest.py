@@ -237,6 +237,15 @@ async def test_what_was_claimed_ahead_is_given_back_at_the_end_as_if_nothing_had
     assert await outcomes(desk) == ["ticket"] * 8
 
 
+async def test_one_senders_many_messages_are_settled_without_waiting_for_a_bell(desk: Desk) -> None:
+    """They stand in one lane: while a batch of them is settled, none of the others can be claimed ahead."""
+    desk.settings.workers.batch = 4
+    for n in range(11):
+        await desk.send(letter(f"Mail {n}", Message_ID=f"<m{n}@x>"))
+    await desk.settle()
+    assert await outcomes(desk) == ["ticket"] * 11
+
+
 def test_large_mails_are_read_a_few_at_a_time() -> None:
     sizes = [10, 10, 12, 1, 40, 5, 20, 10, 1]
     rows = [SimpleNamespace(size=size * 1_000_000) for size in sizes]

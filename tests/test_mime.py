@@ -46,6 +46,8 @@ class TestTransfer:
             (b"quoted-printable", b"1=2 =ZZ =3d", "1=2 =ZZ ="),
             (b"quoted-printable", b"a= \r\nb", "ab"),
             (b"x-unknown", b"a=3D", "a=3D"),
+            (b"quoted_printable", b"a=3D", "a="),
+            (b"base64,", b"SGVsbG8=", "Hello"),
             (b"8bit", "é".encode(), "é"),
             (b"x-uuencode", b"begin 644 a\r\n%2&5L;&\\\r\n`\r\nend\r\n", "Hello"),
         ],
@@ -68,6 +70,14 @@ class TestTransfer:
         )
         assert (found.text, len(found.attachments)) == ("Hello", 1)
 
+    def test_so_is_one_within_another(self):
+        inner = base64.encodebytes(
+            part(b"Hello", boundary=b"c") + part(b"x", b"Content-Type: image/png", boundary=b"c")
+        )
+        fields = (b"Content-Type: multipart/mixed; boundary=c", b"Content-Transfer-Encoding: base64")
+        found = read(MIXED + part(b"Hi") + part(inner + b"--c--", *fields) + b"--b--")
+        assert (found.text, len(found.attachments)) == ("Hi\nHello", 1)
+
 
 class TestText:
     def test_flowed_lines_are_joined_by_quote_depth(self):
@@ -82,6 +92,29 @@ class TestText:
         found = mail(b"Hi,\r\nbegin 644 a.txt\r\n%2&5L;&\\\r\n`\r\nend\r\nbye\r\nbegin with me")
         assert found.text == "Hi,\n\nbye\nbegin with me"
         assert [(file.filename, file.content) for file in found.attachments] == [("a.txt", b"Hello")]
+
+    @pytest.mark.parametrize("name", [b"a.bin", b"two words.bin"])
+    def test_a_file_in_yenc_becomes_an_attachment_where_it_is_whole(self, name):
+        data = bytes(range(256))
+        coded = b"".join(
+            b"=%c" % ((byte + 106) % 256) if (byte + 42) % 256 in b"\0\r\n=" else b"%c" % ((byte + 42) % 256)
+            for byte in data
+        )
+        begin, end = (
+            b"Hi\r\n=ybegin line=128 size=256 name=" + name + b"\r\n",
+            b"\r\n=yend size=256 crc32=29058c73\r\nbye",
+        )
+        found = mail(begin + coded[:130] + b"\r\n" + coded[130:] + end, b"Content-Transfer-Encoding: 8bit")
+        assert [(file.filename, file.content) for file in found.attachments] == [(name.decode(), data)]
+        assert found.text == "Hi\n\nbye"
+        assert names(mail(begin + coded[:-9] + end)) == []
+
+    def test_enriched_text_is_shown_without_its_marks(self):
+        found = mail(
+            b"<bold>1 << 2</bold> &amp;\r\nmore\r\n\r\n<color><param>red</param>end</color>",
+            b"Content-Type: text/enriched",
+        )
+        assert found.text == "1 < 2 &amp; more\nend"
 
     def test_html_is_turned_into_text_only_where_there_is_no_other(self):
         alternative = HEAD + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n"
@@ -135,12 +168,34 @@ class TestStructure:
         found = read(MIXED + part(b"words", b"Content-Type: text/plain; name=a.txt") + b"--b--")
         assert (found.text, names(found)) == ("words", ["a.txt"])
 
+    def test_other_text_is_read_where_there_is_no_plain_one(self):
+        assert read(MIXED + part(b"# words", b"Content-Type: text/markdown") + b"--b--").text == "# words"
+        assert read(MIXED + part(b"<bold>words</bold>", b"Content-Type: text/enriched") + b"--b--").text == "words"
+        assert read(MIXED + part(b"BEGIN:VCARD", b"Content-Type: text/vcard") + b"--b--").text == ""
+
     def test_images_of_the_html_are_inline_and_keep_their_id(self):
         raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n"
         raw += part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
         raw += part(b"GIF", b"Content-Type: image/gif", b"Content-ID: <1@x>") + b"--b--"
         (image,) = read(raw).attachments
         assert (image.inline, image.content_id, image.content) == (True, "1@x", b"GIF")
+
+    @pytest.mark.parametrize("given", [b"image/", b"image/\xe9", b"a/b/c", b"<b>/x", b"a/" + b"b" * 300])
+    def test_a_file_of_no_proper_type_is_unknown_bytes(self, given):
+        found = read(MIXED + part(b"Hi") + part(b"x", b"Content-Type: " + given + b"; name=a.bin") + b"--b--")
+        assert [file.content_type for file in found.attachments if file.filename] == ["application/octet-stream"]
+
+    def test_what_the_html_shows_is_inline_wherever_it_stands_and_what_it_does_not_is_a_file(self):
+        raw = MIXED + part(b'<img src="cid:1@x">hi', b"Content-Type: text/html")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=shown.gif", b"Content-ID: <1@x>")
+        raw += part(b"GIF", b"Content-Type: image/gif; name=other.gif", b"Content-ID: <2@x>") + b"--b--"
+        assert [(file.filename, file.inline) for file in read(raw).attachments] == [
+            ("shown.gif", True),
+            ("other.gif", False),
+        ]
+        raw = HEAD + b"Content-Type: multipart/related; boundary=b\r\n\r\n" + part(b"<p>hi", b"Content-Type: text/html")
+        raw += part(b"%PDF", b"Content-Type: application/pdf; name=a.pdf", b"Content-ID: <3@x>") + b"--b--"
+        assert [file.inline for file in read(raw).attachments] == [False]
 
     def test_an_invitation_in_an_alternative_is_a_file(self):
         raw = HEAD + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + part(b"Lunch?")
@@ -168,6 +223,29 @@ class TestStructure:
         assert (found.text, names(found)) == ("", ["smime.p7m"])
         assert "encrypted" in found.remarks[0]
 
+    def test_mail_that_is_signed_as_a_whole_is_read_however_much_of_it_is_cut_off(self):
+        head, _, data = (SAMPLES / "signed_as_a_whole.eml").read_bytes().partition(b"\r\n\r\n")
+        whole = base64.b64decode(data)
+        for length in range(0, len(whole), 7):
+            found = read(head + b"\r\n\r\n" + base64.encodebytes(whole[:length]))
+            assert found.text in ("", read(head + b"\r\n\r\n" + data).text) or length < 500
+            assert names(found)[0] == "smime.p7m"
+
+    def test_what_is_wrapped_over_and_over_is_left_after_some_levels(self):
+        def wrapped(content: bytes) -> bytes:
+            def value(tag: int, inside: bytes) -> bytes:
+                return bytes((tag, 0x84)) + len(inside).to_bytes(4, "big") + inside
+
+            held = bytes.fromhex("06092a864886f70d010701") + value(0xA0, value(0x04, content))
+            signed = bytes.fromhex("020101") + value(0x31, b"") + value(0x30, held)
+            data = value(0x30, bytes.fromhex("06092a864886f70d010702") + value(0xA0, value(0x30, signed)))
+            return b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + data
+
+        raw = b"\r\nHello"
+        for level in range(1, 60):
+            raw = wrapped(raw)
+            assert (read(HEAD + raw).text == "Hello") == (level <= 4), level
+
     def test_machine_parts_are_there_for_judgement(self):
         status = b"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n"
         raw = HEAD + b"Content-Type: multipart/report; boundary=b\r\n\r\n" + part(b"Sorry")
@@ -184,6 +262,11 @@ class TestStructure:
     def test_prologue_and_epilogue_are_ignored_and_delimiters_may_end_in_spaces(self):
         found = read(MIXED + b"prologue\r\n--b \t\r\n\r\nHello\r\n--b--  \r\nepilogue\r\n--x")
         assert (found.text, found.remarks) == ("Hello", ())
+
+    def test_a_part_that_begins_with_a_blank_has_no_headers(self):
+        assert (
+            read(MIXED + b"--b\r\n  first: a\r\nsecond: b\r\n\r\nend\r\n--b--").text == "  first: a\nsecond: b\n\nend"
+        )
 
     def test_a_delimiter_that_is_the_beginning_of_another_is_told_apart(self):
         raw = MIXED + part(b"--b1\r\n\r\none\r\n--b1--", b"Content-Type: multipart/mixed; boundary=b1") + part(b"two")
@@ -207,6 +290,11 @@ class TestStructure:
             raw + part(b"Hello", b"Content-Type: text/plain") + part(b"x", b"Content-Type: image/png") + b"--b--"
         )
         assert (found.text, len(found.attachments)) == ("Hello", 1)
+
+    def test_parts_are_found_though_the_header_lost_its_content_type(self):
+        found = mail(part(b"Hello", b"Content-Type: text/plain") + part(b"x", b"Content-Type: image/png") + b"--b--")
+        assert (found.text, len(found.attachments)) == ("Hello", 1)
+        assert mail(b"-- \r\nContent-Type: is what I ask about").text.startswith("-- ")
 
     def test_a_multipart_without_any_part_is_text(self):
         found = mail(b"just words", b"Content-Type: multipart/mixed; boundary=b")

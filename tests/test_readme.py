@@ -195,7 +195,7 @@ def test_the_balance_holds_after_all_of_it(terminal: Terminal) -> None:
 
 def test_check_and_explain_say_what_the_readme_says(terminal: Terminal) -> None:
     assert "settings are right" in terminal.output("guichet check")
-    assert "why" in terminal.output("guichet explain")
+    assert "Why" in terminal.output("guichet explain")
 
 
 def test_the_addresses_that_it_names_answer(terminal: Terminal) -> None:

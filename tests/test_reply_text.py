@@ -219,6 +219,14 @@ HOSTILE = {
     "invisible": "\u200b" * 1_000_000 + ":",
     "markers": "x above this line\n" * 60_000,
     "carriage returns": "\r" * 500_000,
+    "dates of tables": "3/3/2025 10:12\nTo\n" * 50_000,
+    "writers and dates": "Ann Lee wrote on 3/3/2025 10:12:\n" * 40_000,
+    "names, then dates": "Ann <a@b.example>\n3/3/2025 10:12:\n" * 40_000,
+    "shared dividers": "x -----Original Message-----\n" * 40_000,
+    "shared dashes": ("a -- " * 60 + "-\n") * 4_000,
+    "labels with marks": "> From: a@b.example\nx\n" * 40_000,
+    "halves of an attribution": "On 3 March\n\n<a@b.example> wrote\n" * 40_000,
+    "pictures": "[cid:x]\n" * 100_000,
 }
 HOSTILE_HTML = {
     "unclosed tags": "<a " * 300_000,

@@ -14,9 +14,11 @@ from itertools import count
 import pytest
 from rich.console import Console
 
+from channels import load as load_channels
 from config.settings import Settings
 from gateway.simulate import run
 from gateway.simulated_doors import Doors, Tally, recipients
+from gateway.simulated_lines import Lines
 from gateway.simulated_mail import LEAST_BYTES, MOST_BYTES, Customers, SimulatedMail
 from gateway.simulated_sender import Connection, stuffed
 from gateway.simulated_texts import load
@@ -24,6 +26,11 @@ from gateway.simulation_summary import complaints, percentile, sum_up
 from gateway.witness import Verdict, Witness
 from models.balance import Balance
 from tests.desk import Desk
+from tests.fakes.meta import Meta
+from tests.fakes.twilio import Twilio
+from tests.provider_desk import known
+
+pytest_plugins = ("tests.provider_fixtures",)
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -198,6 +205,26 @@ async def test_a_simulation_ends_with_everything_at_its_place(desk: Desk, capsys
     assert rows["form"].ticket > 5
     assert rows["email"].appended > 20
     assert rows["email"].ticket > 60
+
+
+async def test_short_lines_are_played_where_stand_ins_run(
+    phone_desk: Desk, graph: Meta, carrier: Twilio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = phone_desk.settings.model_copy(update={"public_url": "https://desk.example.org"})
+    async with working(phone_desk):
+        code = await run(here, here.database_url, rate=40, seconds=2, seed=3, forms=0, lines=0.8)
+    assert code == 0, capsys.readouterr().out
+    rows = {row.channel: row for row in await phone_desk.balance()}
+    assert min(rows["meta"].appended, rows["twilio"].appended, rows["meta"].ticket, rows["twilio"].ticket) > 1
+    await phone_desk.dispatch()
+    assert graph.taken
+    assert carrier.taken
+    assert graph.wrong + carrier.wrong == []
+
+
+def test_nothing_is_rehearsed_with_the_real_providers() -> None:
+    real = Settings(**known())
+    assert Lines.of(load_channels(real).values(), 1, START).channels == []
 
 
 async def test_the_judge_sees_what_is_lost_doubled_and_misplaced(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import pytest
 from config.settings import Threading
 from models.envelope import Address, InboundMessage
 from workers.known import Known, KnownTicket, mark_key, matter_key, message_key
+from workers.organisation import is_office
 from workers.thread import Threaded, Writer, own_message_id, reply_token, thread
 
 SECRET = b"s" * 32
@@ -59,7 +60,7 @@ TABLE = {
     "seal":    (IN,    IN,     GUEST,       GUEST,     GUEST,    GUEST),
     "own id":  (IN,    IN,     GUEST,       OUT,       OUT,      OUT),
     "far id":  (IN,    IN,     OUT,         OUT,       OUT,      OUT),
-    "itself":  (IN,    IN,     GUEST,       OUT,       OUT,      OUT),
+    "itself":  (IN,     IN,     GUEST,         OUT,       OUT,      OUT),
     "mark":    (IN,    IN,     OUT,         OUT,       OUT,      OUT),
     "number":  (IN,    IN,     OUT,         OUT,       OUT,      OUT),
     "subject": (IN,    IN,     OUT,         OUT,       OUT,      OUT),
@@ -133,10 +134,30 @@ def test_members_of_a_list_are_guests_by_ids_and_subjects() -> None:
 
 
 def test_where_no_address_of_ours_stands_in_a_mail_only_sure_people_count() -> None:
-    """`Bob` may be an alias of ours that the settings do not name, to which everybody writes."""
-    assert decided(decide("own id", Writer(EVE, frozenset([BOB])), "unproved")) == OUT
-    assert decided(decide("own id", Writer(EVE, frozenset([ANA])), "unproved")) == GUEST
-    assert decided(decide("own id", Writer(EVE, frozenset([BOB]), (DESK,)), "unproved")) == GUEST
+    """An office may be an alias of ours that the settings do not name, to which everybody writes."""
+    help_ = "email:help@shop.test"
+    there = known(participants=[ANA, help_, BOB])
+    for addressed, desk, expected in (
+        ([help_], (), OUT),
+        ([BOB], (), GUEST),
+        ([ANA], (), GUEST),
+        ([help_, ANA], (), GUEST),
+        ([help_], (DESK,), GUEST),
+    ):
+        writer = Writer(EVE, frozenset(addressed), desk)
+        assert decided(decide("own id", writer, "unproved", there=there)) == expected, addressed
+
+
+@pytest.mark.parametrize(
+    "local", ["help", "support", "kundenservice", "sav", "contact", "info2", "sales-fr", "service-client"]
+)
+def test_offices_are_known_by_their_names(local: str) -> None:
+    assert is_office(f"email:{local}@shop.test")
+
+
+@pytest.mark.parametrize("local", ["claire", "gardeners", "python-list", "helper", "informatica", "itziar", "jobst"])
+def test_people_and_lists_are_no_offices(local: str) -> None:
+    assert not is_office(f"email:{local}@shop.test")
 
 
 def test_naming_mails_of_several_tickets_makes_nobody_a_guest() -> None:

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from channels.email.conversation import circle, marks, references
+from channels.email.conversation import conversation
 from channels.email.mime import read
 from tests.desk import Desk, letter
 from tests.test_thread import tickets_of
@@ -152,12 +152,12 @@ REST = "From: ana@x.test\nTo: support@example.org, bob@x.test\nSubject: s\n"
     ],
 )
 def test_ids_are_read_in_every_dress_and_the_parent_stands_last(head: str, ids: tuple[str, ...]) -> None:
-    assert references(read(f"{head}{REST}\nx".encode())) == ids
+    assert conversation(read(f"{head}{REST}\nx".encode())).references == ids
 
 
 def test_of_very_many_ids_both_ends_are_kept_and_the_parent_among_them() -> None:  # B27
     many = " ".join(f"<{number}@x>" for number in range(5000))
-    found = references(read(f"References: {many}\nIn-Reply-To: <parent@x>\n{REST}\nx".encode()))
+    found = conversation(read(f"References: {many}\nIn-Reply-To: <parent@x>\n{REST}\nx".encode())).references
     assert len(found) == 40
     assert (found[0], found[-1]) == ("0@x", "parent@x")
 
@@ -176,9 +176,27 @@ def test_of_very_many_ids_both_ends_are_kept_and_the_parent_among_them() -> None
     ],
 )
 def test_a_mailing_list_is_named_by_whatever_names_it(head: str, name: str) -> None:
-    assert circle(read(f"{head}{REST}\nx".encode())) == name
+    assert conversation(read(f"{head}{REST}\nx".encode())).circle == name
 
 
 @pytest.mark.parametrize("value", ["", "AQ==", "no base64 at all!", "!" + "A" * 50, "\u00e9" * 40])
 def test_a_mark_that_cannot_be_read_is_none(value: str) -> None:
-    assert marks(read(f"Thread-Index: {value}\n{REST}\nx".encode())) == ()
+    assert conversation(read(f"Thread-Index: {value}\n{REST}\nx".encode())).marks == ()
+
+
+async def test_of_the_many_who_answered_one_newsletter_each_finds_their_own_ticket(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.known.CROWD", 3)
+    for turn in range(3):
+        for number in range(12):
+            who = f"reader{number}@example.com"
+            mail = letter(
+                f"{turn}", sender=who, subject=f"s{turn}", Message_ID=f"<{number}.{turn}@x>", In_Reply_To="<n@x>"
+            )
+            await desk.send(mail, sender=who)
+        await desk.settle()
+    found = await tickets_of(desk)
+    for number in range(12):
+        assert len({found[f"{number}.{turn}@x"] for turn in range(3)}) == 1
+    assert len(set(found.values())) == 12

@@ -44,13 +44,15 @@ class Writing:
     pieces: list[Piece] = field(default_factory=list)
     now: datetime = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
     people: int = 0
+    tribe: str = "p"
+    """How the addresses of this set's people begin, so that no two sets share one."""
 
     def person(self, domain: str = "") -> str:
         """Somebody new, `Name <address>`."""
         self.people += 1
         first, last = self.chance.choice(FIRST), self.chance.choice(LAST)
         domain = domain or self.chance.choice(("gmail.com", "orange.fr", f"firm{self.people}.test", "acme.test"))
-        return f"{first} {last} <p{self.people}@{domain}>"
+        return f"{first} {last} <{self.tribe}{self.people}@{domain}>"
 
     def identifier(self, sender: str) -> str:
         return f"<{self.chance.getrandbits(64):x}.{len(self.pieces)}@{address(sender).partition('@')[2]}>"
@@ -159,6 +161,35 @@ def mailing_list(w: Writing, name: str) -> None:
         ids.append(w.write(name, w.person(), f"Re: {subject}", to=where, answers=ids, **head))
 
 
+def old_list(w: Writing, name: str) -> None:
+    """A list of old, which writes nothing into the headers; answers go to it alone, or to the last writer as well."""
+    where = f"gardeners@old{w.chance.randrange(10**6)}.test"
+    people = [w.person() for _ in range(4)]
+    subject, last = f"{w.chance.choice(MATTERS)} {w.chance.randrange(999)}", people[0]
+    ids = [w.write(name, last, subject, to=where)]
+    for _ in range(w.chance.randrange(2, 6)):
+        who = w.chance.choice(people)
+        ids.append(w.write(name, who, f"Re: {subject}", to=where, cc=w.chance.choice(([last], [])), answers=ids))
+        last = who
+
+
+def second_address(w: Writing, name: str) -> None:
+    """A customer who says from the beginning where answers are to go, and goes on from there."""
+    customer, other, subject = w.person(), w.person(), w.chance.choice(MATTERS)
+    ids = [w.write(name, customer, subject, Reply_To=other)]
+    w.write(name, other, answered(w.chance, subject), answers=ids)
+
+
+def thief_at_an_alias(w: Writing, name: str) -> None:
+    """Everybody writes to an address that leads to the desk, and that the desk does not know."""
+    alias, subject = (
+        f"{w.chance.choice(('help', 'contact', 'sav', 'kundenservice'))}@shop.test",
+        w.chance.choice(MATTERS),
+    )
+    ids = [w.write(name, w.person(), subject, to=alias)]
+    w.write(f"{name}.spy", w.person("evil.test"), f"Re: {subject}", to=alias, answers=ids, stranger=True)
+
+
 def unseen_root(w: Writing, name: str) -> None:
     """Two answers of one person to a mail that never came here."""
     customer, subject = w.person(), w.chance.choice(MATTERS)
@@ -263,13 +294,18 @@ def namesakes(w: Writing, name: str) -> None:
 STORIES = (
     dialogue, dialogue, dialogue, colleagues, colleagues, forwarded_to_a_colleague, mailing_list, unseen_root,
     without_ids, exchange, drift, decorated, same_subject_twice, newsletter, notices, thief, sprayer, namesakes,
+    old_list, second_address, thief_at_an_alias,
 )  # fmt: skip
+
+
+KEEPING_ORDER = ("without_ids", "exchange", "thief", "sprayer", "thief_at_an_alias")
+"""Stories that mean nothing in another order: ids are stolen from mails that have arrived."""
 
 
 def sets(seed: int, count: int) -> Iterator[list[Piece]]:
     """`count` sets of mails, each of all stories, in an order that keeps each thread's own, but for a few."""
     for number in range(count):
-        w = Writing(random.Random(f"{seed}.{number}"))
+        w = Writing(random.Random(f"{seed}.{number}"), tribe=f"p{number}x")
         for place, story in enumerate(STORIES):
             story(w, f"{number}.{place}.{story.__name__}")
         yield shuffled(w)
@@ -281,7 +317,7 @@ def shuffled(w: Writing) -> list[Piece]:
     for piece in w.pieces:
         piles.setdefault(".".join(piece.thread.split(".")[:3]), []).append(piece)
     for name, pile in piles.items():
-        if w.chance.random() < 0.1 and not name.endswith(("without_ids", "exchange")):
+        if w.chance.random() < 0.1 and not name.endswith(KEEPING_ORDER):
             w.chance.shuffle(pile)
     arrived: list[Piece] = []
     while any(piles.values()):

@@ -30,6 +30,7 @@ QUIET_HOUR = 20
 """Acknowledgements an hour up to which an account's growth alarms nobody: five times very little is little (A19)."""
 IMPORTED = {
     "old": "It lay there before Guichet came: it is imported, and nothing is sent because of it.",
+    "spoken": "It is a call that an agent wrote down: the customer has spoken with us.",
     "again": "It was fetched again after the mail server had numbered its mails anew: nothing is sent because of it.",
 }
 CHANNEL_RULES = frozenset(f"A{row}" for row in range(1, 15))
@@ -234,8 +235,22 @@ def _domain_budget(case: Case) -> str:
 
 def _source_budget(case: Case) -> str:
     """A19. Our own relays send for everybody: they are no source."""
-    reason = _spent(case, case.history.source_hour, case.limits.source_hour, "the network that it came from")
-    return "" if reason and _trusted(case.envelope.remote, tuple(case.limits.trusted_sources)) else reason
+    if not source_of(case.envelope.remote, tuple(case.limits.trusted_sources)):
+        return ""
+    return _spent(case, case.history.source_hour, case.limits.source_hour, "the network that it came from")
+
+
+@lru_cache(maxsize=4096)
+def source_of(remote: str, trusted: tuple[str, ...]) -> str:
+    """The network that counts as one source, /24 or /64; '' for our own relays and where there is no address."""
+    try:
+        address = ip_address(remote)
+    except ValueError:
+        return ""
+    address = getattr(address, "ipv4_mapped", None) or address
+    if any(address in ip_network(network, strict=False) for network in trusted):
+        return ""
+    return str(ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False))
 
 
 def _account_budget(case: Case) -> str:
@@ -256,16 +271,6 @@ def _spent(case: Case, sent: int, budget: int, whose: str) -> str:
     if sent < allowed:
         return ""
     return f"The budget of {whose} is used up: {sent} acknowledgements in an hour of {allowed:g} allowed."
-
-
-@lru_cache(maxsize=4096)
-def _trusted(remote: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ip_address(remote)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in ip_network(network, strict=False) for network in networks)
 
 
 def _typed_address(case: Case) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
-from workers.known import KnownIdentity, KnownTicket, Said
+from workers.known import KnownIdentity, KnownTicket
 from workers.resemble import Sketch
+from workers.said import Said
 from workers.thread import Writer
 from workers.triage import Rules, Triage
 
@@ -37,6 +39,8 @@ class Acknowledgement:
     outbox_id: int = 0
     message_id: int = 0
     outbound: OutboundMessage | None = None
+    link: dict[str, Any] | None = None
+    """The row of the link to the ticket's page that its text names, if any."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,8 @@ class Draft:
     writer: Writer
     id: int = 0
     subject_key: int = 0
+    quiet_seconds: float = 0.0
+    """An acknowledgement waits until the customer was silent for so long."""
     identity: KnownIdentity | None = None
     ticket: KnownTicket | None = None
     proof: str = "unproved"
@@ -74,8 +80,8 @@ class Draft:
 
     @property
     def kept(self) -> bool:
-        """Whether it becomes a row of its own: all but duplicates do."""
-        return self.outcome != "duplicate"
+        """Whether it becomes a row of its own: all do but duplicates, and what nobody has to read."""
+        return self.outcome != "duplicate" and not self.message.unseen
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,27 @@
 """`guichet explain`: how raw messages are read and triaged, and why, without storing anything.
 
-Enters: paths of raw messages. Leaves: one JSON line for each, in order, or a page for people. A file that cannot be
-read, or that no reader survives, gets a line with its `error`.
+Enters: paths of raw messages. Leaves: one JSON line for each, in order, flushed at once, or a page for people. A file
+that cannot be read, or that no reader survives, gets a line with its `error`, and the next one its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 
+from channels import Channel, load
 from config.settings import Settings
 from models.envelope import Envelope, RawMessage
+from workers.explained_page import show
+from workers.foresee import Foresight
+from workers.inquire import inquire
 from workers.reader import Reader
 from workers.reading import Reading
 from workers.rules import Rules
@@ -33,30 +36,59 @@ def run(settings: Settings, paths: Sequence[Path], *, channel: str, json: bool) 
 async def _explain_all(settings: Settings, paths: Sequence[Path], channel: str, *, json: bool) -> None:
     reader = Reader(settings, explain=True)
     rules = Rules.of(settings)
-    show = _show_json if json else _show
+    channels = load(settings)
+    foresight = Foresight(settings, channels, rules)
+    answer = _show_json if json else show
     try:
         for path in paths or _named_on_stdin():
-            show(await _explain(path, channel, reader, rules))
+            explained = await _explain(path, channel, channels, reader, rules, foresight)
+            answer({"path": _printable(path), **explained})
     finally:
         await reader.close()
+        await foresight.close()
 
 
 def _named_on_stdin() -> Iterator[Path]:
-    for line in sys.stdin:
-        if name := line.rstrip("\r\n"):
-            yield Path(name)
+    """Paths in any encoding, as the system has them."""
+    for line in sys.stdin.buffer:
+        if name := line.rstrip(b"\r\n"):
+            yield Path(os.fsdecode(name))
 
 
-async def _explain(path: Path, channel: str, reader: Reader, rules: Rules) -> dict[str, object]:
+def _printable(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+async def _explain(
+    path: Path,
+    channel: str,
+    channels: Mapping[str, Channel],
+    reader: Reader,
+    rules: Rules,
+    foresight: Foresight,
+) -> dict[str, object]:
     """What is to be said of one file."""
     try:
-        body = await asyncio.to_thread(path.read_bytes)
-    except OSError as error:
-        return {"path": str(path), "error": str(error)}
-    [reading] = await reader.read([RawMessage(_envelope(channel, body), body)])
+        body = await asyncio.to_thread(_contents, path)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        return {"error": str(error).encode("utf-8", "replace").decode()}
+    envelope = _envelope(channel, body)
+    [reading] = await reader.read(await inquire([RawMessage(envelope, body)], channels))
     if not reading.messages:
-        return {"path": str(path), "error": reading.malformed or reading.killed or "it holds no message"}
-    return {"path": str(path), **reading.explained, **_triaged(reading, rules)}
+        return {"error": reading.malformed or reading.killed or "it holds no message"}
+    return {
+        **reading.explained,
+        **_triaged(reading, rules),
+        **await foresight.of(envelope, reading.messages),
+    }
+
+
+def _contents(path: Path) -> bytes:
+    """The bytes of a file. Raises `OSError` for what has none, or no end."""
+    if not path.is_file():
+        path.stat()
+        raise OSError(f"{path} is not a file")
+    return path.read_bytes()
 
 
 def _triaged(reading: Reading, rules: Rules) -> dict[str, object]:
@@ -87,14 +119,3 @@ def _envelope(channel: str, body: bytes) -> Envelope:
 def _show_json(explained: dict[str, object]) -> None:
     sys.stdout.write(msgspec.json.encode(explained).decode() + "\n")
     sys.stdout.flush()
-
-
-def _show(explained: dict[str, object]) -> None:
-    console = Console(emoji=False)
-    console.rule(escape(str(explained.pop("path"))))
-    for name, value in explained.items():
-        if isinstance(value, list):
-            for entry in value or ["-"]:
-                console.print(f"[bold]{name:>18}[/]  {escape(str(entry))}")
-        else:
-            console.print(f"[bold]{name:>18}[/]  {escape(str(value))}")

@@ -8,7 +8,7 @@ quarantine with the reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import logs
 from config.database import Database
 from config.faults import crash_point
+from config.hints import Hint, silence
 from config.objects import Objects
 from models import ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
 from workers.inquire import inquire
+from workers.known import KnownTicket
 from workers.reader import Reader
 from workers.settle import settle
 from workers.write import FencedError
@@ -61,7 +63,16 @@ class Ingest:
     else wait for us as we do for it.
     """
 
-    def __init__(self, database: Database, objects: Objects, reader: Reader, office: Office) -> None:
+    def __init__(
+        self,
+        database: Database,
+        objects: Objects,
+        reader: Reader,
+        office: Office,
+        tell: Callable[[Iterable[Hint]], None] = silence,
+    ) -> None:
+        """`tell` sends hints."""
+        self._tell = tell
         self.database = database
         self.objects = objects
         self.reader = reader
@@ -75,8 +86,7 @@ class Ingest:
 
         Raises what the database raises while claiming; claimed items are then due again when their lease is over.
         """
-        ahead, self._ahead = self._ahead, None
-        taken = await (ahead or self._take())
+        taken = await self._next()
         if not taken.rows:
             return 0, False
         if len(taken.rows) * AHEAD >= self.office.settings.workers.batch:
@@ -100,6 +110,13 @@ class Ingest:
             taken.reading.cancel()
         async with self.database.hasty.begin() as connection:
             await ledger.release(connection, "inbox", [Claim(row.id, row.attempts) for row in taken.rows])
+
+    async def _next(self) -> Taken:
+        """What was taken ahead, or else what is due now: lanes that were held at that time may be free."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and (taken := await ahead).rows:
+            return taken
+        return await self._take()
 
     async def _take(self) -> Taken:
         """Claim a batch and begin to read it."""
@@ -164,6 +181,7 @@ class Ingest:
         async with self.database.engine.begin() as connection:
             drafts = await settle(connection, items, self.office)
         crash_point("X10")
+        self._tell(Hint(key) for draft in drafts if draft.kept and draft.ticket for key in keys_of(draft.ticket))
         for draft in drafts:
             log.info(
                 "message_settled",
@@ -215,6 +233,11 @@ def portions_of(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         size += row.size
     if rows:
         yield rows[begin:]
+
+
+def keys_of(ticket: KnownTicket) -> list[str]:
+    """What those watch who look at this ticket."""
+    return [f"ticket:{ticket.id}", *([ticket.conversation] if ticket.conversation else [])]
 
 
 def unreadable(raw: RawMessage, cause: str) -> InboundMessage:

@@ -16,8 +16,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.resemble import Sketch
+from models.contact import hour_of
+from workers.said import Lately
 
+CROWD = 50
+"""Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
 MOST_RECENT = 1_000
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
 
@@ -52,17 +55,6 @@ def address_key(address: Address) -> int:
 
 
 @dataclass(slots=True)
-class Said:
-    """What a contact said lately: a stored message, or one of this batch."""
-
-    sketch: Sketch
-    message_id: int = 0
-    ticket_id: int = 0
-    ticket: KnownTicket | None = None
-    """Of a message of this batch; its numbers follow once all are drawn."""
-
-
-@dataclass(slots=True)
 class KnownIdentity:
     """An identity, in the database or about to be."""
 
@@ -72,17 +64,17 @@ class KnownIdentity:
     acknowledged_at: datetime | None = None
     blocked_until: datetime | None = None
     blocked_reason: str = ""
+    stopped_at: datetime | None = None
     name: str = ""
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
-    tier: str = ""
-    overdue: bool = False
-    """Whether an open ticket of the contact is past its commitment."""
-    said: list[Said] = field(default_factory=list)
-    """What the contact said lately, oldest first; shared by all identities of a contact."""
+    lately: Lately = field(default_factory=Lately)
+    person: KnownIdentity | None = None
+    """Of a new one: another address of the same person, whose contact it shares."""
     new: bool = True
     changed: bool = False
+    consent_changed: bool = False
 
     @property
     def label(self) -> str:
@@ -109,7 +101,11 @@ class KnownTicket:
     ended_at: datetime | None = None
     """Of a resolved or closed ticket: since when."""
     columns: dict[str, Any] = field(default_factory=dict)
-    """Of a new ticket: its other columns."""
+    """Of a new ticket: its other columns. Of a young one: those that further lines may change."""
+    opening: str = ""
+    """Of a young conversation that nobody has taken in hand: all that its customer said so far."""
+    judged: set[str] = field(default_factory=set)
+    """The columns that further lines changed."""
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """actor, kind, old, new."""
     added_messages: int = 0
@@ -201,10 +197,14 @@ class Wanted:
 
     addresses: Collection[Address]
     message_keys: Collection[int]
+    labels: Collection[str]
+    """Who writes and who is written to: of the many tickets of one key, theirs are loaded."""
     fingerprints: Collection[UUID]
     ticket_ids: Collection[int]
     conversations: Collection[str]
     scopes: Collection[str]
+    young_seconds: float = 0.0
+    """How old a conversation's ticket may be for further lines to belong to its beginning."""
 
 
 async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
@@ -231,19 +231,27 @@ async def _identities(connection: AsyncConnection, known: Known, addresses: Coll
             acknowledged_at=row.acknowledged_at,
             blocked_until=row.blocked_until,
             blocked_reason=row.blocked_reason,
+            stopped_at=row.stopped_at,
             new=False,
         )
 
 
 async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
     numbers = set(wanted.ticket_ids)
-    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys)}):
+    for row in await connection.execute(_KEYS, {"keys": list(wanted.message_keys), "most": CROWD}):
         known.keys.setdefault(row.key, {})[row.ticket_id] = row.own
         numbers.add(row.ticket_id)
-    await _tickets(connection, known, numbers, wanted.conversations)
+    crowded = [key for key, rows in known.keys.items() if len(rows) >= CROWD]
+    if crowded:
+        for row in await connection.execute(_CROWDED, {"keys": crowded, "labels": list(wanted.labels), "most": CROWD}):
+            known.keys[row.key][row.ticket_id] = row.own
+            numbers.add(row.ticket_id)
+    await load_tickets(connection, known, numbers, wanted.conversations)
+    if wanted.conversations and wanted.young_seconds:
+        await _openings(connection, known, wanted)
     merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     while merged:
-        await _tickets(connection, known, merged, ())
+        await load_tickets(connection, known, merged, ())
         merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     await _successors(connection, known)
 
@@ -254,21 +262,17 @@ async def _successors(connection: AsyncConnection, known: Known) -> None:
     while ended:
         rows = await connection.execute(_CONTINUING, {"ids": list(ended)})
         numbers = {row.id for row in rows}
-        await _tickets(connection, known, numbers - known.tickets.keys(), ())
+        await load_tickets(connection, known, numbers - known.tickets.keys(), ())
         for number in sorted(numbers):
             ticket = known.tickets[number]
             known.successors[ticket.continues or 0] = ticket
         ended = {number for number in numbers if known.tickets[number].ended_at}
 
 
-async def load_tickets(connection: AsyncConnection, known: Known, numbers: Collection[int]) -> None:
-    """Lock and load further tickets by their numbers."""
-    await _tickets(connection, known, numbers, ())
-
-
-async def _tickets(
+async def load_tickets(
     connection: AsyncConnection, known: Known, numbers: Collection[int], conversations: Collection[str]
 ) -> None:
+    """Lock and load tickets by number, and open ones by conversation."""
     if not numbers and not conversations:
         return
     found = await connection.execute(_TICKETS, {"ids": list(numbers), "conversations": list(conversations)})
@@ -292,6 +296,14 @@ async def _tickets(
             known.conversations[row.conversation] = ticket
 
 
+async def _openings(connection: AsyncConnection, known: Known, wanted: Wanted) -> None:
+    values = {"conversations": list(wanted.conversations), "seconds": wanted.young_seconds}
+    for row in await connection.execute(_OPENINGS, values):
+        if ticket := known.tickets.get(row.id):
+            ticket.opening = row.opening
+            ticket.columns = {name: getattr(row, name) for name in JUDGED}
+
+
 async def _budgets(
     connection: AsyncConnection, known: Known, scopes: Collection[str], *, now: datetime, since: datetime
 ) -> None:
@@ -304,11 +316,6 @@ async def _budgets(
         known.spent[row.scope] = row.spent
         if row.first <= hour - 167:
             known.week[row.scope] = row.total / 168
-
-
-def hour_of(moment: datetime) -> int:
-    """Hours since 1970-01-01T00:00Z."""
-    return int(moment.timestamp() // 3600)
 
 
 async def draw(connection: AsyncConnection, counts: Sequence[tuple[str, int]]) -> list[list[int]]:
@@ -325,12 +332,30 @@ _LOCK = text(
 )
 _IDENTITIES = text(
     """
-    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason
+    SELECT identity.id, contact_id, channel, address, acknowledged_at, blocked_until, blocked_reason, stopped_at
     FROM identity JOIN unnest(cast(:channels AS text[]), cast(:addresses AS text[])) AS given (channel, address)
     USING (channel, address)
     """
 )
-_KEYS = text("SELECT key, ticket_id, own FROM thread_key WHERE key = ANY(:keys)")
+_KEYS = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key WHERE thread_key.key = given.key ORDER BY ticket_id LIMIT :most
+    ) AS found
+    """
+)
+_CROWDED = text(
+    """
+    SELECT given.key, found.ticket_id, found.own FROM unnest(cast(:keys AS bigint[])) AS given (key)
+    CROSS JOIN LATERAL (
+        SELECT ticket_id, own FROM thread_key JOIN ticket ON ticket.id = thread_key.ticket_id
+        WHERE thread_key.key = given.key
+          AND (participants && cast(:labels AS text[]) OR guests && cast(:labels AS text[]))
+        ORDER BY ticket_id DESC LIMIT 10 * :most
+    ) AS found
+    """
+)
 _TICKETS = text(
     """
     SELECT id, contact_id, status, conversation, participants, guests, merged_into, continues, acknowledged_at,
@@ -342,6 +367,18 @@ _TICKETS = text(
     """
 )
 _CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")
+JUDGED = ("priority", "commitment_hours", "category", "product", "language")
+"""What triage says of a ticket, and may say anew."""
+_OPENINGS = text(
+    f"""
+    SELECT ticket.id, {", ".join(f"ticket.{name}" for name in JUDGED)},
+        (SELECT string_agg(message.text, E'\\n' ORDER BY message.id) FROM message
+         WHERE message.ticket_id = ticket.id AND message.direction = 'in') AS opening
+    FROM ticket
+    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open' AND assignee_id IS NULL
+      AND created_at > now() - make_interval(secs => :seconds)
+    """
+)
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")
 _RECENT = text(
     """

@@ -1,6 +1,8 @@
-"""Whether two addresses belong to one organisation, as far as their domains can say it. Pure."""
+"""What addresses say by themselves: one organisation or two, a person or an office. Pure."""
 
 from __future__ import annotations
+
+import re
 
 _PUBLIC = """
     aol.com bbox.fr bluewin.ch bol.com.br comcast.net duck.com fastmail.com fastmail.fm free.fr freenet.de gmail.com
@@ -22,3 +24,20 @@ def same_organisation(one: str, other: str) -> bool:
     """Whether two labels (`channel:local@domain`) have one domain that is not open to everybody."""
     domain = one.rpartition("@")[2]
     return "@" in one and domain == other.rpartition("@")[2] and domain not in PUBLIC
+
+
+_OFFICE = re.compile(
+    r"(?:e-?mail|mail|post|postmaster|web(?:master)?|www|accueil|admin(?:istration)?|achats?|anfragen?|assistance"
+    r"|ayuda|b(?:ill|ook)ing|bestellung(?:en)?|boutique|bureau|buchhaltung|care|clientela?|clientes?|clients?|commandes?"
+    r"|commercial|compta(?:bilite)?|contact(?:[eo]|us)?|cs|customer(?:s|care|service)?|desk|enquir(?:y|ies)|facturation"
+    r"|feedback|finance|hallo|hello|help(?:desk)?|hilfe|hola|hotline|info(?:rmation|s)?|inbox|inquir(?:y|ies)|it"
+    r"|invoices?|job|jobs|klantenservice|kontakt|kunden(?:dienst|service)?|office|orders?|payments?|pomoc|privacy"
+    r"|questions?|rechnung(?:en)?|reception|reclamations?|requests?|returns?|sales|sav|service(?:s|-?client|desk)?"
+    r"|shop|soporte|store|suporte|support[a-z]*|tech|technique|ticket(?:s|ing)?|vendas|ventas?|vente|verkauf|vertrieb)"
+    r"(?:[-_.].*|\d*)"
+)
+
+
+def is_office(label: str) -> bool:
+    """Whether `label` is the address of a desk by its name, and not of a person or of a list."""
+    return _OFFICE.fullmatch(label.rpartition(":")[2].rpartition("@")[0]) is not None

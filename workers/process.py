@@ -20,17 +20,26 @@ from config import logs, secret
 from config.bell import Bell
 from config.broker import QUEUES, bell, broker
 from config.database import Database, connect
+from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
+from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
 from workers.deliver import Deliver
+from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.pace import Pace
 from workers.reader import Reader
+from workers.reminder import remind
 from workers.rules import Rules
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
+CLOCK_SECONDS = 10.0
+"""How often is looked for what falls due by the passing of time alone."""
+SWEPT = ("media",)
+"""Queues without a bell: what lies in them may wait for the next sweep."""
 
 log = logs.of("workers")
 
@@ -42,7 +51,11 @@ class Work:
     database: Database
     reader: Reader
     ingest: Ingest
+    deliver: Deliver
+    hints: Hints
     loops: dict[str, Loop]
+    clocks: dict[str, Loop]
+    """What nobody rings for: it is due when time has passed."""
 
     async def close(self) -> None:
         """Finish the drains under way, give back what waits, end the reader, close every connection."""
@@ -50,17 +63,31 @@ class Work:
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
         await self.reader.close()
+        await self.deliver.pace.close()
+        for channel in self.deliver.channels.values():
+            await channel.close()
+        await self.hints.close()
         await self.database.dispose()
 
 
-def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells: dict[str, Bell]) -> Work:
+def office_of(settings: Settings) -> Office:
+    """What settling and relaying need beside the database."""
+    rules = Rules.of(settings)
+    return Office(settings, load(settings), rules, secret.key(settings))
+
+
+def assemble(
+    settings: Settings, database_url: str, redis_url: str, queues: Sequence[str], bells: dict[str, Bell], hints: Hints
+) -> Work:
     """Build the drains of `queues`."""
     database = connect(database_url, name="guichet-worker")
     reader = Reader(settings)
-    channels = load(settings)
-    office = Office(settings, channels, Rules.of(settings), secret.key(settings))
-    ingest = Ingest(database, Objects(settings), reader, office)
-    deliver = Deliver(database, channels, settings)
+    office = office_of(settings)
+    objects = Objects(settings)
+    ingest = Ingest(database, objects, reader, office, hints.send)
+    deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
+    fetch = Fetch(database, objects, office.channels, settings)
+    absence = Absence(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -73,11 +100,21 @@ def assemble(settings: Settings, database_url: str, queues: Sequence[str], bells
     async def drain_outbox() -> bool:
         return await deliver.drain() > 0
 
-    drains = {"inbox": drain_inbox, "outbox": drain_outbox}
-    return Work(database, reader, ingest, {queue: Loop(queue, drains[queue]) for queue in queues})
+    async def drain_media() -> bool:
+        return await fetch.drain() > 0
+
+    async def tell_the_absent() -> bool:
+        queued = await absence.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return queued > 0
+
+    drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
+    loops = {queue: Loop(queue, drains[queue]) for queue in queues}
+    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
 
 
-async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = QUEUES) -> None:
+async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
     """Work `queues` until a signal says stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -85,18 +122,23 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         loop.add_signal_handler(number, stop.set)
     redis = broker(redis_url)
     bells = {queue: bell(redis, queue) for queue in QUEUES}
-    work = assemble(settings, database_url, queues, bells)
+    work = assemble(settings, database_url, redis_url, queues, bells, Hints(redis_url))
     await work.reader.warm()
     gc.freeze()
     gc.set_threshold(50_000)  # settling makes many small values and hardly a circle: looking for those costs a tenth
-    worker = listen(redis, work.loops, loop)
+    worker = listen(redis, {queue: drain for queue, drain in work.loops.items() if queue in QUEUES}, loop)
     await asyncio.to_thread(worker.start)
-    sweeping = asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds))
+    clocks = [
+        asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
+        asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+    ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()
     log.info("worker_stopping")
-    sweeping.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await sweeping
+    for task in clocks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await asyncio.to_thread(worker.stop, timeout=1_000 * STOP_SECONDS)
     await work.close()

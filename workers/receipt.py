@@ -1,9 +1,9 @@
 """The text of an acknowledgement: tracking number and estimated delay, in the customer's language.
 
 In: the message, its ticket's number and priority. Out: an `OutboundMessage`. The texts are read once from
-`config/templates/acknowledgement/{language}.txt`: the first line is the subject, an empty line follows, and a
-paragraph that names a value which is empty (`{delay}`, `{link}`) is left out. Fails: `OSError` and `KeyError` for a
-text that is missing or names an unknown value.
+`config/templates/acknowledgement/{language}.txt`, in conversations `{language}.short.txt`: the first line is the
+subject, an empty line follows, and a paragraph that names a value which is empty (`{delay}`, `{link}`) is left out.
+Fails: `OSError` and `KeyError` for a text that is missing or names an unknown value.
 
 Nothing that the sender chose is repeated (threat T1: such mails are made to carry somebody's words to a victim): no
 name, no quotation, and the subject only where the sender's identity is proved.
@@ -32,6 +32,8 @@ _PHRASES = {
     "fr": ("dans l’heure", f"sous {{}}{_NO_BREAK}heures", f"sous {{}}{_NO_BREAK}jours"),
 }
 """The hour, so many hours, so many days."""
+_PLAIN = str.maketrans({_NO_BREAK: " ", "’": "'"})
+"""An SMS with one letter outside its alphabet (GSM 03.38) holds 70 letters instead of 160."""
 _ANSWER_MARKS = re.compile(r"^(?:(?:re|r[eé]f|aw|tr|fw|fwd)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
 
@@ -70,12 +72,14 @@ def compose(
 ) -> OutboundMessage:
     """The acknowledgement of `message`. `delay` ("before Monday 10:00") overrules what `priority` lets expect."""
     spoken = language if language in _PHRASES else FALLBACK
-    subject, paragraphs = _text(spoken)
+    subject, paragraphs = _text(f"{spoken}.short" if message.conversation else spoken)
     values = {
         "number": str(ticket_number),
         "delay": in_words(estimate(priority, commitment, answer_hours), spoken) if delay is None else delay,
         "link": link,
     }
+    if message.conversation:
+        values["delay"] = values["delay"].translate(_PLAIN)
     return OutboundMessage(
         channel=channel,
         account=account,
@@ -101,9 +105,9 @@ def _subject(message: InboundMessage, ticket_number: int) -> str:
 
 
 @cache
-def _text(language: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Subject and paragraphs of a language, each paragraph with the values that it names."""
-    subject, *paragraphs = (TEXTS / f"{language}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
+def _text(name: str) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Subject and paragraphs of a text, each paragraph with the values that it names."""
+    subject, *paragraphs = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").rstrip().split("\n\n")
     return subject, tuple((paragraph, _names(paragraph)) for paragraph in paragraphs)
 
 

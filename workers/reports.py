@@ -1,8 +1,11 @@
 """What became of our messages: the states that deliveries and reports give them, events of their tickets, blocks.
 
+    '' → queued → unknown → sent → delayed → failed → delivered → read
+
 A report counts only where it names a message that we really sent: anybody may send a bounce. States never go
-backwards (a late "sent" does not undo "read"). What an agent should know of becomes a line of the ticket's history:
-delayed, failed, unknown, and complaints. Who complained, or has no mailbox any more, gets nothing automatic.
+backwards, in whatever order the reports come: a late "sent" does not undo "read", and what was delivered has not
+failed. What an agent should know of becomes a line of the ticket's history: delayed, failed, unknown, and complaints.
+Who complained, or has no mailbox any more, gets nothing automatic; who said STOP gets nothing at all.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.envelope import DeliveryReport
 from workers.batch import Draft
 from workers.known import Known
 
@@ -21,21 +25,41 @@ COMPLAINT_DAYS = 36_500
 """Nor ever to one whose owner complained, unless somebody lifts the block."""
 LATE_MINUTES = 15
 """A delivery that takes longer is shown as delayed."""
+LATTICE = ("", "queued", "unknown", "sent", "delayed", "failed", "delivered", "read")
+REPORTED = frozenset(("sent", "delayed", "failed", "delivered", "read"))
 
 
 async def apply(connection: AsyncConnection, drafts: Sequence[Draft], known: Known) -> None:
     """Note the reports of the batch on the messages, and block addresses that must get nothing more."""
-    for draft in drafts:
-        report = draft.report
-        if report is None or not report.message_id or report.state not in _STATES:
-            continue
-        detail = f"{report.status} {report.reason}".strip()
-        await connection.execute(_REPORTED, {"id": report.message_id, "state": report.state, "detail": detail})
-        if report.complaint:
-            await connection.execute(_COMPLAINED, {"id": report.message_id, "detail": report.reason[:200]})
-            await _block(connection, report.message_id, known, COMPLAINT_DAYS, "complaint")
-        elif report.state == "failed" and report.status.startswith("5"):
-            await _block(connection, report.message_id, known, BLOCK_DAYS, f"bounced {report.status}")
+    reports = [draft.report for draft in drafts if draft.report and draft.report.message_id]
+    reports = [report for report in reports if report.state in REPORTED]
+    if not reports:
+        return
+    highest: dict[str, DeliveryReport] = {}
+    for report in reports:
+        before = highest.get(report.message_id)
+        if before is None or LATTICE.index(report.state) > LATTICE.index(before.state):
+            highest[report.message_id] = report
+    last = [highest[name] for name in sorted(highest)]
+    columns = {
+        "ids": [report.message_id for report in last],
+        "states": [report.state for report in last],
+        "details": [f"{report.status} {report.reason}".strip()[:500] for report in last],
+    }
+    await connection.execute(_REPORTED, columns)
+    for report in reports:
+        await _draw_conclusions(connection, report, known)
+
+
+async def _draw_conclusions(connection: AsyncConnection, report: DeliveryReport, known: Known) -> None:
+    """Write nothing automatic to whom it annoys or does not reach, and nothing at all to whom stopped us."""
+    if report.stopped:
+        await connection.execute(_STOP, {"id": report.message_id, "now": known.now})
+    elif report.complaint:
+        await connection.execute(_COMPLAINED, {"id": report.message_id, "detail": report.reason[:200]})
+        await _block(connection, report.message_id, known, COMPLAINT_DAYS, "complaint")
+    elif report.state == "failed" and report.status.startswith("5."):
+        await _block(connection, report.message_id, known, BLOCK_DAYS, f"bounced {report.status}")
 
 
 async def _block(connection: AsyncConnection, message_id: str, known: Known, days: int, reason: str) -> None:
@@ -68,8 +92,7 @@ async def gone(connection: AsyncConnection, message_id: int | None, detail: str)
         await connection.execute(_GONE, {"id": message_id, "days": BLOCK_DAYS, "reason": reason})
 
 
-_STATES = ("sent", "delayed", "delivered", "read", "failed")
-_RANKS = "ARRAY['', 'queued', 'unknown', 'sent', 'delayed', 'delivered', 'read', 'failed']"
+_RANKS = f"ARRAY[{', '.join(repr(state) for state in LATTICE)}]"
 _EVENT = """
     INSERT INTO ticket_event (ticket_id, actor, kind, old, new)
     SELECT ticket_id, 'delivery', 'delivery', old, new FROM changed
@@ -78,11 +101,14 @@ _EVENT = """
 _REPORTED = text(
     f"""
     WITH before AS (
-        SELECT id, delivery FROM message WHERE external_id = :id AND direction = 'out' FOR UPDATE
+        SELECT message.id, delivery, given.state, given.detail
+        FROM message JOIN unnest(cast(:ids AS text[]), cast(:states AS text[]), cast(:details AS text[]))
+            AS given (id, state, detail) ON message.external_id = given.id
+        WHERE direction = 'out' FOR UPDATE OF message
     ), changed AS (
-        UPDATE message SET delivery = :state, delivery_detail = left(:detail, 500) FROM before
+        UPDATE message SET delivery = before.state, delivery_detail = before.detail FROM before
         WHERE message.id = before.id
-          AND coalesce(array_position({_RANKS}, before.delivery), 0) < array_position({_RANKS}, :state)
+          AND coalesce(array_position({_RANKS}, before.delivery), 0) < array_position({_RANKS}, before.state)
         RETURNING ticket_id, before.delivery AS old, message.delivery AS new
     ) {_EVENT}
     """
@@ -135,5 +161,12 @@ _GONE = text(
     f"""
     UPDATE identity SET {_BLOCKED.format(now="now()")} FROM message
     WHERE message.id = :id AND identity.id = message.identity_id
+    """
+)
+_STOP = text(
+    """
+    UPDATE identity SET stopped_at = coalesce(stopped_at, cast(:now AS timestamptz))
+    FROM message
+    WHERE message.external_id = :id AND message.direction = 'out' AND identity.id = message.identity_id
     """
 )

@@ -12,20 +12,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
-from models.envelope import Envelope, InboundMessage
-from workers import acknowledge, receipt, write
+from models import page_link
+from workers import acknowledge, burst, receipt, write
 from workers import recognise as recognising
 from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
+from workers.budgets import scopes_of
 from workers.dedupe import fingerprint
 from workers.known import (
-    Address,
     Known,
     KnownIdentity,
     KnownTicket,
@@ -35,11 +33,11 @@ from workers.known import (
     matter_key,
     message_key,
 )
+from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
-from workers.thread import Threaded, Writer, claimed_tickets, own_message_id, reply_token, sought_keys, thread
+from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, sought_keys, thread
 from workers.triage import Sender, triage
 
-MOST_PARTICIPANTS = 50
 NOBODY = "nobody"
 """Opener of a ticket whose sender cannot be named: the first participant is always the opener."""
 MOST_KNOWN_BY_SUBJECT = 10
@@ -49,17 +47,7 @@ DAY = timedelta(hours=24)
 
 async def settle(connection: AsyncConnection, items: Sequence[Item], office: Office) -> list[Draft]:
     """Settle `items`, in order, inside the connection's transaction. Returns what became of each message."""
-    drafts = [
-        Draft(
-            item,
-            message,
-            fingerprint(message, item.envelope, place),
-            writer_of(message, item.envelope, office),
-            proof=message.proof,
-        )
-        for item in items
-        for place, message in enumerate(item.messages)
-    ]
+    drafts = [draft for item in items for draft in drafts_of(item, office)]
     window = timedelta(minutes=office.settings.acknowledge.window_minutes)
     known = await load(connection, wanted(drafts, office), window=window)
     await meet(connection, known, office.settings.resemble)
@@ -75,18 +63,37 @@ async def settle(connection: AsyncConnection, items: Sequence[Item], office: Off
     return drafts
 
 
+def drafts_of(item: Item, office: Office) -> list[Draft]:
+    """One draft for each message of `item`, with nothing decided yet."""
+    return [
+        Draft(
+            item,
+            message,
+            fingerprint(message, item.envelope, place),
+            writer_of(message, item.envelope, office),
+            proof=message.proof,
+        )
+        for place, message in enumerate(item.messages)
+    ]
+
+
 def wanted(drafts: Sequence[Draft], office: Office) -> Wanted:
     """Everything that the messages may match on: what to lock and load."""
     addresses = {
-        address for draft in drafts for address in (sender_of(draft), acknowledged_address(draft)) if address[1]
+        address
+        for draft in drafts
+        for address in (sender_of(draft), acknowledged_address(draft), *others_of(draft))
+        if address[1]
     }
     return Wanted(
         addresses=addresses,
         message_keys={key for draft in drafts for key in _keys(draft)},
+        labels={label for draft in drafts for label in draft.writer.everybody},
         fingerprints={draft.fingerprint for draft in drafts},
         ticket_ids={number for draft in drafts for number in claimed_tickets(office.secret, draft.message)},
         conversations={draft.message.conversation for draft in drafts if draft.message.conversation},
         scopes={scope for draft in drafts for scope in scopes_of(draft, office)},
+        young_seconds=burst.seconds(office.settings),
     )
 
 
@@ -100,16 +107,24 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     """The way of one message: the steps, in order. Each leaves its reason."""
     if dedupe(draft, known, first):
         return
+    if draft.message.unseen:
+        draft.outcome, draft.report = "machine", draft.message.report
+        return
     threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
     if draft.message.proof_reason:
         draft.reasons["sender"] = draft.message.proof_reason
+    if draft.message.also:
+        acquaint(draft, known)
     if draft.message.inert:
         file_machine_mail(draft, threaded, known)
         return
     draft.identity = identity_of(sender_of(draft), known, name=draft.message.sender.name)
+    draft.quiet_seconds = quiet_seconds(draft, office)
+    if draft.message.consent and consent(draft, threaded, known):
+        return
     if threaded.ticket is None:
         categorise(draft, office)
         threaded = recognise(draft, threaded, known, office)
@@ -117,6 +132,8 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         open_ticket(draft, threaded, known)
     else:
         append(draft, threaded, threaded.ticket, known)
+        if threaded.ticket.opening and draft.message.conversation:
+            burst.join(threaded.ticket, draft.message, office.rules)
     register(draft, threaded, known)
     recognising.remember(draft)
     answer(draft, known, office)
@@ -132,15 +149,33 @@ def dedupe(draft: Draft, known: Known, first: dict[object, Draft]) -> bool:
     return True
 
 
+def consent(draft: Draft, threaded: Threaded, known: Known) -> bool:
+    """Step 2, for who says STOP, or takes it back: note it, and keep the message where it was said. False for others.
+
+    Whoever says START without having said STOP says something else ("YES"), and is heard as anybody.
+    """
+    identity = draft.identity
+    assert identity is not None  # noqa: S101 - set by decide
+    stop = draft.message.consent == "stop"
+    if not stop and identity.stopped_at is None:
+        return False
+    identity.stopped_at, identity.consent_changed = known.now if stop else None, True
+    file_machine_mail(draft, threaded, known)
+    draft.reasons["machine"] = f"{identity.label} {'wants nothing more from us' if stop else 'may be written to again'}"
+    if draft.ticket is not None:
+        draft.ticket.events.append((f"contact:{identity.label}", "consent", "", "stopped" if stop else "given"))
+    return True
+
+
 def categorise(draft: Draft, office: Office) -> None:
     """Step 3, for what opens a ticket: category, priority, language."""
     identity = draft.identity
     assert identity is not None  # noqa: S101 - set by decide
     sender = Sender(
-        tier=identity.tier,
+        tier=identity.lately.tier,
         channel=draft.item.envelope.channel,
         earlier=sum(identity.recent.values()),
-        overdue=identity.overdue,
+        overdue=identity.lately.overdue,
     )
     draft.triage = triage(draft.message, office.rules, sender)
     draft.reasons["triage"] = "; ".join(draft.triage.why)
@@ -183,6 +218,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
             "language": verdict.language,
         },
     )
+    ticket.opening = message.reply_text if draft.quiet_seconds else ""
     ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
     if ended:
         ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
@@ -237,10 +273,14 @@ def seat(draft: Draft, threaded: Threaded, ticket: KnownTicket) -> None:
         return
     if writer.label in ticket.guests:
         return  # who may add to it is not thereby one who takes part
+    if draft.proof == "failed":
+        ticket.admit([NOBODY])  # neither the one who was imitated nor those in copy asked for this
+        return
     if not ticket.new and draft.proof not in ("proved", "aligned"):
         ticket.admit([writer.label] if writer.label else [])
         return
-    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *sorted(writer.addressed), *writer.desk])
+    others = (*writer.aliases, *sorted(writer.addressed), *writer.desk)
+    ticket.admit([writer.label or NOBODY, *filter(None, [writer.circle]), *others])
 
 
 def answer(draft: Draft, known: Known, office: Office) -> None:
@@ -254,9 +294,10 @@ def answer(draft: Draft, known: Known, office: Office) -> None:
     scopes = scopes_of(draft, office)
     subject = draft.subject_key = subject_key(message.subject)
     blocked = recipient.blocked_until is not None and recipient.blocked_until > known.now
+    stopped = f"its owner said STOP on {recipient.stopped_at:%Y-%m-%d}" if recipient.stopped_at else ""
     history = acknowledge.History(
         new_ticket=draft.outcome == "ticket",
-        blocked=recipient.blocked_reason if blocked else "",
+        blocked=stopped or (recipient.blocked_reason if blocked else ""),
         acknowledged_at=recipient.acknowledged_at,
         same_subject=identity.recent.get(subject, 0),
         any_subject=sum(identity.recent.values()),
@@ -287,6 +328,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
     domain = office.settings.mail.domain or account.partition("@")[2] or "localhost"
     message_id = own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain)
     token = reply_token(office.secret, ticket.id, draft.writer.label)
+    place = page_place(decided, ticket, token, known, office)
     decided.outbound = receipt.compose(
         draft.message,
         ticket_number=ticket.id,
@@ -299,6 +341,7 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         priority=str(ticket.columns.get("priority", "normal")),
         commitment=ticket.columns.get("commitment_hours"),
         answer_hours=office.rules.answer_hours,
+        link=place,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True
@@ -306,9 +349,28 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
     known.register(message_key(message_id), ticket, own=True)
 
 
+def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:
+    """Make a link to the ticket's page; '' where customers cannot reach us, or have the whole conversation at hand."""
+    channel = office.channels[decided.identity.address[0]]
+    if not office.settings.public_url or channel.elsewhere() is not None:
+        return ""
+    nonce = secrets.token_hex(16)
+    decided.link = page_link.row(
+        office.secret,
+        nonce,
+        ticket_id=ticket.id,
+        address=decided.identity.address,
+        reply_token=token,
+        now=known.now,
+        days=office.settings.portal.link_days,
+    )
+    return page_link.place(office.settings.base_url, nonce)
+
+
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:
     """Keep mail that is about other mail: in the ticket that it concerns, if any; it opens and reopens nothing."""
     draft.outcome, draft.ticket, draft.report = "machine", threaded.ticket, draft.message.report
+    draft.identity = draft.identity or known.identities.get(sender_of(draft))
     concerned = draft.report.message_id if draft.report else ""
     if draft.ticket is None and concerned:
         draft.ticket = next((ticket for ticket, own in known.tickets_of(message_key(concerned)) if own), None)
@@ -317,75 +379,7 @@ def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:
     draft.reasons["machine"] = draft.message.machine
 
 
-def sender_of(draft: Draft) -> Address:
-    """The identity that the message counts for, on the channel that answers go out on."""
-    return answers_from(draft)[0], draft.message.sender.address
-
-
-def acknowledged_address(draft: Draft) -> Address:
-    """Where an acknowledgement would go: the envelope sender where the channel has one (RFC 3834 §4)."""
-    return answers_from(draft)[0], draft.message.acknowledge_to or draft.message.sender.address
-
-
-def answers_from(draft: Draft) -> tuple[str, str]:
-    """Channel and account that answers go out from."""
-    message, envelope = draft.message, draft.item.envelope
-    return message.answer_by or envelope.channel, message.answer_from or envelope.account
-
-
-def writer_of(message: InboundMessage, envelope: Envelope, office: Office) -> Writer:
-    """Whom the message is from and whom it goes to, as threading wants it. Nobody takes part by having no address."""
-    channel = message.answer_by or envelope.channel
-    hooks = office.channels.get(channel)
-    mailbox = hooks.mailbox if hooks else str
-    ours = {mailbox(address) for address in (message.answer_from or envelope.account, *envelope.recipients)}
-    addressed, desk = set(), []
-    for recipient in message.recipients[:MOST_PARTICIPANTS]:
-        if recipient.address:
-            box = mailbox(recipient.address)
-            if box in ours or (hooks and hooks.could_be_ours(recipient.address)):
-                desk.append(f"{channel}:{box}")
-            else:
-                addressed.add(f"{channel}:{box}")
-    return Writer(
-        label=f"{channel}:{mailbox(message.sender.address)}" if message.sender.address else "",
-        addressed=frozenset(addressed),
-        desk=tuple(desk),
-        circle=f"{channel}:list:{message.circle}" if message.circle else "",
-    )
-
-
-def identity_of(address: Address, known: Known, *, name: str = "") -> KnownIdentity:
-    """The identity at `address`, new if it was unknown. Those without an address are each somebody else."""
-    identity = known.identities.get(address)
-    if identity is None:
-        identity = KnownIdentity(address=address, name=name)
-        known.newcomers.append(identity)
-        if address[1]:
-            known.identities[address] = identity
-    return identity
-
-
-def scopes_of(draft: Draft, office: Office) -> list[str]:
-    """The budgets that an acknowledgement of this message would draw on."""
-    channel, account = answers_from(draft)
-    scopes = [f"account:{channel}:{account}"]
-    domain = acknowledged_address(draft)[1].rpartition("@")[2]
-    if domain:
-        scopes.append(f"domain:{domain}")
-    source = source_of(draft.item.envelope.remote, tuple(office.settings.acknowledge.trusted_sources))
-    if source:
-        scopes.append(f"source:{source}")
-    return scopes
-
-
-@lru_cache(maxsize=4096)
-def source_of(remote: str, trusted: tuple[str, ...]) -> str:
-    """The network that counts as one source, /24 or /64; '' for our own relays and where there is no address."""
-    try:
-        address = ip_address(remote)
-    except ValueError:
-        return ""
-    if any(address in ip_network(network) for network in trusted):
-        return ""
-    return str(ip_network(f"{remote}/{24 if address.version == 4 else 64}", strict=False))
+def quiet_seconds(draft: Draft, office: Office) -> float:
+    """How long the acknowledgement waits for further lines: only where there are conversations."""
+    channel = office.channels.get(answers_from(draft)[0])
+    return channel.quiet_seconds if channel and draft.message.conversation else 0.0

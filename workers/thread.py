@@ -4,9 +4,9 @@ Checked in this order, the first that holds wins:
 
     1. reply address   our own address with a token sealed for a ticket and one of its participants
     2. our Message-ID  an id that carries our seal, among those that the message answers
-    3. conversation    on channels of short lines: the sender's open conversation
-    4. ids             of In-Reply-To and References, the latest first; then the message's own (a root that arrives
-                       after its reply)
+    3. ids             of In-Reply-To and References, the latest first, or of the message that is quoted; then the
+                       message's own (a root that arrives after its reply)
+    4. conversation    on channels of short lines: the sender's open conversation
     5. marks           what the mails of a conversation share beside their ids (Outlook's Thread-Index)
     6. subject token   [#123]
     7. subject         an answer to a subject that its sender is known with
@@ -28,7 +28,7 @@ from config.secret import seal, sealed
 from config.settings import Threading
 from models.envelope import InboundMessage
 from workers.known import Known, KnownTicket, mark_key, matter_key, message_key
-from workers.organisation import same_organisation
+from workers.organisation import is_office, same_organisation
 from workers.subject import is_answer, matter
 
 SEAL_LENGTH = 16
@@ -47,9 +47,16 @@ class Writer:
     addressed: frozenset[str] = frozenset()
     """Everybody that it was sent to and that is not one of us."""
     desk: tuple[str, ...] = ()
-    """Our own addresses that stand in it. Where there are none, one of `addressed` may be an alias of ours."""
+    """Our own addresses that stand in it. Where there are none, an office among `addressed` may be an alias of ours."""
     circle: str = ""
     """The mailing list that it came over; '' for none."""
+    aliases: tuple[str, ...] = ()
+    """Further addresses that the sender names as theirs."""
+
+    @property
+    def everybody(self) -> frozenset[str]:
+        """All by whom the message may come to stand in a ticket."""
+        return self.addressed.union(self.aliases, filter(None, (self.label, self.circle)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +221,7 @@ def _by_ids(case: _Case) -> Threaded | None:
     named: set[int] = set()
     for reference, key, answered in _ids(case):
         for ticket, own in sorted(case.known.tickets_of(key), key=lambda row: not row[1]):
-            relation, why = _relation(case, ticket, knows_own=own or not answered)
+            relation, why = _relation(case, ticket, knows_own=own or not answered, itself=not answered)
             reason = f"{'answers' if answered else 'is'} <{reference}>, and {why}"
             if relation == PART:
                 return Threaded(ticket, reason)
@@ -234,11 +241,12 @@ def _ids(case: _Case) -> Iterator[tuple[str, int, bool]]:
         yield case.message.message_id, message_key(case.message.message_id), False
 
 
-def _relation(case: _Case, ticket: KnownTicket, *, knows_own: bool) -> tuple[str, str]:
+def _relation(case: _Case, ticket: KnownTicket, *, knows_own: bool, itself: bool = False) -> tuple[str, str]:
     """How the writer stands to `ticket`, and in which words.
 
     `knows_own`: the message names one that stands in the ticket, not merely one that some message there answers: many
-    people have the newsletter that a customer answered, few have the customer's own mail.
+    people have the newsletter that a customer answered, few have the customer's own mail. `itself`: it is the one that
+    is answered there, and may have been answered from where it said that answers should go.
     """
     writer = case.writer
     if case.distrust:
@@ -249,8 +257,9 @@ def _relation(case: _Case, ticket: KnownTicket, *, knows_own: bool) -> tuple[str
         return GUEST, "it came over the same mailing list"
     if not knows_own:
         return STRANGER, ""
-    present = writer.addressed.intersection(ticket.participants)
-    if present and (writer.desk or ticket.opener in present or len(present) > 1):
+    people = writer.addressed.union(writer.aliases) if itself else writer.addressed
+    present = people.intersection(ticket.participants)
+    if present and (writer.desk or ticket.opener in present or len(present) > 1 or not is_office(min(present))):
         return GUEST, f"it goes to {min(present)} as well, who takes part in that ticket"
     if case.message.proof == "aligned" and same_organisation(writer.label, ticket.opener):
         return GUEST, "its proven sender is of the same organisation as the one who opened that ticket"
@@ -300,7 +309,7 @@ def _by_subject(case: _Case) -> Threaded | None:
     return None
 
 
-STEPS = (_by_reply_address, _by_our_id, _by_conversation, _by_ids, _by_marks, _by_subject_token, _by_subject)
+STEPS = (_by_reply_address, _by_our_id, _by_ids, _by_conversation, _by_marks, _by_subject_token, _by_subject)
 """In order; the first that finds a ticket has decided."""
 
 

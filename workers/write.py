@@ -7,6 +7,7 @@ completes the items. May fail: `Fenced`, where somebody else claimed an item mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,14 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from config.database import copy, to_json
-from models.contact import Contact, Identity
+from models.contact import Contact, Identity, hour_of
 from models.ledger import OutboxItem, complete
+from models.page_link import PageLink
 from models.resemblance import Resemblance
 from models.ticket import Attachment, Message, Ticket, TicketEvent
-from workers import reports
+from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
-from workers.known import Known, KnownIdentity, KnownTicket, draw, hour_of
-from workers.recognise import links, tell
+from workers.known import Known, KnownIdentity, KnownTicket, draw
+from workers.recognise import resemblances, tell
 
 
 class FencedError(Exception):
@@ -45,6 +47,9 @@ async def number(connection: AsyncConnection, drafts: Sequence[Draft], known: Kn
     ticket_ids, message_ids, contact_ids, identity_ids, outbox_ids = await draw(connection, counts)
     for identity, contact_id, identity_id in zip(fresh, contact_ids, identity_ids, strict=True):
         identity.contact_id, identity.id = contact_id, identity_id
+    for identity in fresh:
+        if identity.person is not None:
+            identity.contact_id = identity.person.contact_id
     for ticket, ticket_id in zip(tickets, ticket_ids, strict=True):
         ticket.id = ticket_id
         assert ticket.identity is not None  # noqa: S101 - a new ticket has its opener
@@ -63,16 +68,21 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     kept = [draft for draft in drafts if draft.kept]
     tell(kept)
     tickets = list({id(d.ticket): d.ticket for d in kept if d.ticket is not None}.values())
-    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers])
+    await copy(connection, _table(Contact), [_contact(identity) for identity in known.newcomers if not identity.person])
     await copy(connection, _table(Identity), [_identity(i) for i in known.newcomers if i.address[1]])
     await copy(connection, _table(Ticket), [_ticket(ticket, known) for ticket in tickets if ticket.new])
     await copy(connection, _table(Message), list(_messages(kept, known)))
     await copy(connection, _table(Attachment), list(_attachments(kept)))
+    await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
-    await copy(connection, _table(Resemblance), list(links(kept, known)))
+    await copy(connection, _table(Resemblance), list(resemblances(kept, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
+    links = [
+        d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
+    ]
+    await copy(connection, _table(PageLink), links)
     await _update(connection, tickets, known)
-    await reports.apply(connection, kept, known)
+    await reports.apply(connection, drafts, known)
     await _complete(connection, items, drafts)
 
 
@@ -97,6 +107,10 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
     if acknowledged:
         await connection.execute(_ACKNOWLEDGED, {"ids": sorted(acknowledged), "now": known.now})
+    consenting = [i for i in known.identities.values() if i.consent_changed and not i.new]
+    if consenting:
+        stops = {"ids": [i.id for i in consenting], "stopped": [i.stopped_at for i in consenting]}
+        await connection.execute(_CONSENT, stops)
     if known.added:
         scopes = sorted(known.added)
         counts = [known.added[scope] for scope in scopes]
@@ -147,6 +161,7 @@ def _identity(identity: KnownIdentity) -> Mapping[str, Any]:
         "channel": identity.address[0],
         "address": identity.address[1],
         "acknowledged_at": identity.acknowledged_at,
+        "stopped_at": identity.stopped_at,
     }
 
 
@@ -271,6 +286,7 @@ def _outbox(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, Any]
             "ticket_id": draft.ticket.id,
             "message_id": decided.message_id,
             "payload": msgspec.to_builtins(decided.outbound),
+            "due_at": known.now + timedelta(seconds=draft.quiet_seconds),
             "created_at": known.now,
         }
 
@@ -297,6 +313,13 @@ _APPEND = text(
 )
 _ACKNOWLEDGED = text(
     "UPDATE identity SET acknowledged_at = greatest(acknowledged_at, cast(:now AS timestamptz)) WHERE id = ANY(:ids)"
+)
+_CONSENT = text(
+    """
+    UPDATE identity SET stopped_at = given.stopped_at
+    FROM unnest(cast(:ids AS bigint[]), cast(:stopped AS timestamptz[])) AS given (id, stopped_at)
+    WHERE identity.id = given.id
+    """
 )
 _SPEND = text(
     """

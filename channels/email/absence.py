@@ -13,18 +13,18 @@ _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "january jan janvier januar januari enero ene gennaio janeiro stycznia",
-            "february feb fevrier fev februar februari febrero febbraio fevereiro lutego",
-            "march mar mars marz maart marzo marco marca",
-            "april apr avril avr abril aprile abr kwietnia",
-            "may mai mei mayo maggio maio maja maj",
-            "june jun juin juni junio giugno junho czerwca",
-            "july jul juillet juil juli julio luglio julho lipca",
-            "august aug aout augustus agosto ago sierpnia augusti",
-            "september sep sept septembre septiembre settembre setembro wrzesnia",
-            "october oct octobre oktober okt octubre ottobre outubro pazdziernika",
-            "november nov novembre noviembre listopada novembro",
-            "december dec decembre dezember dez diciembre dicembre dezembro grudnia",
+            "january jan janvier januar januari enero ene gennaio janeiro stycznia ledna января",
+            "february feb fevrier fev februar februari febrero febbraio fevereiro lutego unora февраля",
+            "march mar mars marz maart marzo marco marca marts brezna марта",
+            "april apr avril avr abril aprile abr kwietnia dubna апреля",
+            "may mai mei mayo maggio maio maja maj kvetna мая",
+            "june jun juin juni junio giugno junho czerwca cervna июня",
+            "july jul juillet juil juli julio luglio julho lipca cervence июля",
+            "august aug aout augustus agosto ago sierpnia augusti srpna августа",
+            "september sep sept septembre septiembre settembre setembro wrzesnia zari сентября",
+            "october oct octobre oktober okt octubre ottobre outubro pazdziernika rijna октября",
+            "november nov novembre noviembre listopada novembro listopadu ноября",
+            "december dec decembre dezember dez diciembre dicembre dezembro grudnia prosince декабря",
         ),
         start=1,
     )
@@ -33,20 +33,19 @@ _MONTHS = {
 _UNTIL = "|".join(
     (
         "until|till|thru|through|to|back (?:in the office )?(?:on|from)|return(?:ing)?(?: to (?:the )?office)?(?: on)?",
-        "jusqu'?(?:au|a|en)(?: et y compris le)?|de retour(?: au bureau)?(?: le| a partir du)?|au",
+        "jusqu'?(?:au|a|en)(?: et y compris le)?|(?:de )?retour(?: au bureau)?(?: prevu)?(?: le| a partir du)?|au",
         "bis(?: einschliesslich)?(?: zum)?|(?:wieder )?(?:ab|am)(?: dem)?",
-        "hasta el?|regreso el|fino al?|rientro il|ate(?: o dia)?|t/m|tot(?: en met)?",
-        "do(?: dnia)?|till och med|til og med|frem til|til|saakka|asti",
+        "hasta el?|regreso el|fino al?|rientro il|ate(?: (?:ao|o) dia| a)?|t/m|tot(?: en met)?",
+        "do(?: dnia)?|till och med|til og med|frem til|til|tillbaka|tilbage|tilbake|до",
     )
 )
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"\b(?P<until>{_UNTIL}) (?:the )?(?:[a-z]{{2,12}}[.,]? (?:den |the |le |dem )?)?(?:"
     r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
-    r"|(?P<d1>\d{1,2})(?P<mark>[./-])(?P<m1>\d{1,2})(?:[./-](?P<y1>\d{4}|\d{2}))?\b"
+    r"|(?P<d1>\d{1,2})(?P<mark>[./-]) ?(?P<m1>\d{1,2})(?:[./-] ?(?P<y1>\d{4}|\d{2}))?\b"
     rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th|er|\.|o)?(?: of| de)? (?P<m2>{_MONTH})\b\.?(?:,? (?:de )?(?P<y2>\d{{4}}))?"
     rf"|(?P<m3>{_MONTH})\.? (?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<y3>\d{{4}}))?)",
-    re.ASCII,
 )
 _ENGLISH = ("until", "till", "thru", "through", "to", "back", "return")
 

@@ -87,7 +87,7 @@ def _simple(value: str) -> Address | None:
         return None
     found = _SIMPLE.match(value)
     if found:
-        name = found[1] if found[1] is not None else found[2]
+        name = found[1] if found[1] is not None else " ".join(found[2].split())
         name = encoded_words.decode(name) if "=?" in name else encoded_words.tidy(name)
         return Address(found[3].lower(), name)
     return Address(value.lower()) if _BARE.match(value) else None
@@ -219,7 +219,8 @@ class _Mailboxes:
         address = addr_spec(words[0].strip("'`[]")) if len(words) == 1 else ""
         if not address:
             return Address("", self._display(self._phrase) or self._commented())
-        rest = self._display([phrase.replace(words[0], " ", 1)]).strip(" '`[]-")
+        pieces = [piece if piece.startswith('"') else piece.replace(words[0], " ") for piece in self._phrase]
+        rest = self._display(pieces).strip(" '`[]-")
         return Address(address, rest or self._commented())
 
     def _commented(self) -> str:

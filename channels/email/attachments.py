@@ -19,22 +19,30 @@ _USUAL_NAMES = {
     "application/x-pkcs7-signature": "smime.p7s",
     "text/calendar": "invite.ics",
 }
+_MEDIA_TYPE = re.compile(r"[a-z0-9][\w!#$&^.+-]{0,126}/[a-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
 _NO_NAME_CHARACTERS = re.compile(r"[/\\:*?\"<>|\x00-\x1f]+")
 _MAX_SUBJECT = 100
 
 
-def of(entity: Entity, content: bytes) -> AttachedFile:
-    """The file that a leaf is, `content` being its decoded bytes."""
+def of(entity: Entity, content: bytes, html: str) -> AttachedFile:
+    """The file that a leaf is, `content` being its decoded bytes and `html` the mail's HTML, which may show it."""
     content_id = entity.headers.first("content-id").strip("<> \t")
-    related = entity.parent is not None and entity.parent.content_type == "multipart/related"
-    inline = entity.disposition == "inline" or (entity.disposition != "attachment" and related and bool(content_id))
+    inline = entity.disposition == "inline"
+    if content_id and not entity.disposition:
+        inline = f"cid:{content_id}" in html or _belongs_to_html(entity)
     return AttachedFile(
         filename=name_of(entity) or _usual_name(entity, content),
-        content_type=entity.content_type,
+        content_type=media_type(entity.content_type),
         content=content,
         inline=inline,
         content_id=encoded_words.tidy(content_id)[:500],
     )
+
+
+def _belongs_to_html(entity: Entity) -> bool:
+    """Whether a leaf is an image beside HTML (RFC 2387); other files that stand there were attached."""
+    related = entity.parent is not None and entity.parent.content_type == "multipart/related"
+    return related and entity.content_type.startswith("image/")
 
 
 def name_of(entity: Entity) -> str:
@@ -43,8 +51,13 @@ def name_of(entity: Entity) -> str:
     return filenames.normalise(given) if given else ""
 
 
+def media_type(given: str) -> str:
+    """`given` where it has the form of a media type (RFC 6838 §4.2), else that of unknown bytes."""
+    return given if _MEDIA_TYPE.fullmatch(given) else "application/octet-stream"
+
+
 def embedded(files: list[uuencode.Embedded]) -> list[AttachedFile]:
-    """Files that stood uuencoded in a text."""
+    """Files that stood in a text, uuencoded or in yEnc."""
     return [
         AttachedFile(
             filename=filenames.normalise(charset.decode(file.name)),
@@ -73,7 +86,7 @@ def unpacked(files: tuple[tnef.File, ...]) -> list[AttachedFile]:
     return [
         AttachedFile(
             filename=filenames.normalise(file.filename),
-            content_type=file.content_type if "/" in file.content_type else "application/octet-stream",
+            content_type=media_type(file.content_type),
             content=file.content,
             inline=bool(file.content_id),
             content_id=file.content_id,

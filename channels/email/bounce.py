@@ -146,7 +146,7 @@ def _from_words(notice: Notice) -> list[DeliveryReport]:
 
 def _from_failure(notice: Notice, failure: Failure, *, alone: bool) -> DeliveryReport:
     """A report from words. Those beside the address come first; a lone recipient owns the whole text."""
-    status = ""
+    status = most_telling(enhanced_codes(failure.words) or enhanced_codes(notice.words[:4_000])) if alone else ""
     for words in (failure.words, notice.words[:4_000]):
         code = most_telling(enhanced_codes(words))
         told = code if not tells_nothing(code) else status_by_words(words, delayed=notice.delayed) or code

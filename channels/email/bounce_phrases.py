@@ -118,6 +118,8 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         no longer (active|in use|valid|in service|accept)
         out of service
         compte …(desactive|suspendu|inactif|bloque)
+        (boite|destinataire|recipient|mailbox) …archiv
+        never logs
         (konto|postfach|account) …(gesperrt|deaktiviert)
         cuenta …(desactivada|suspendida|deshabilitada)
         (заблокирован|отключен|деактивирован)
@@ -201,12 +203,15 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         not our customer
         not listed in
         nosuchuser
+        unrecogni[sz]ed (o/?r|recipient|name|address|user)
+        (nicht im|pas dans l|non repertorie) …(verzeichnis|annuaire|directory)
         (adresse|utilisateur|destinataire) …(inconnue?|introuvable|existe pas|incorrecte?|invalide)
         (n'existe pas|introuvable|no se encontr|no se ha encontrado|non (e stato )?trovat)
         (unbekannt|existiert nicht|nicht gefunden|nicht vorhanden)
         (usuario|buzon|cuenta|direccion|destinatario) …(no existe|desconocid|no se encontr|no encontrad)
         (utente|destinatario|indirizzo|casella) …(sconosciut|non esiste|inesistente|non trovat)
         (usuario|destinatario|endereco|conta) …(desconhecid|inexistente|nao existe|nao encontrad)
+        (niet (worden )?gevonden|(inte|att) hitta|ikke (finde|funnet|fundet)|nie znaleziono|no se encuentra)
         (onbekend|bestaat niet|nieznany|nie istnieje|finns inte|findes ikke|finnes ikke|neexistuje)
         (не найден|не существует|несуществ|неизвест|нет такого|не зарегистрирован)
         (存在しない|存在しません|見つかりません|みつかりません|不明|誤り)
@@ -238,7 +243,9 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         administrative
         not (allowed|permitted)
         content (rejected|filter|denied)
-        (message|mail|e-?mail|sender|server|connection)s? …(not accepted|refused|rejected|denied|unacceptable)
+        (message|mail|e-?mail|sender)s? …(not accepted|refused|rejected|denied|unacceptable)
+        (server|connection)s? …(not accepted|rejected|denied|unacceptable)
+        refused to talk
         client host
         not accepting …(mail|messages)
         security
@@ -248,6 +255,14 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         (迷惑|規制|拒否)
         (垃圾|拒收|拒绝)
         спам
+        """,
+    ),
+    # The greeting.
+    (
+        "5.5.4",
+        """
+        (invalid|bad|illegal|forged) (helo|ehlo)
+        (helo|ehlo) …(invalid|reject|argument|required)
         """,
     ),
     # The host or the domain.
@@ -279,6 +294,12 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         no …mail server
         """,
     ),
+    (
+        "5.1.1",
+        """
+        mail ?box …(unavailable|not available)
+        """,
+    ),
     # The way there. The actual trouble is worth more than that it lasted too long (RFC 3463 §3.5, X.4.7).
     (
         "4.4.2",
@@ -295,7 +316,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         "4.4.1",
         """
         connection …(refused|timed|failed|attempt)
-        timed? ?out
+        (?<!retry )timed? ?out
         (no answer|no response|not respond|not reachable|unreachable|not available|unavailable|host …down)
         (could not|couldn't|unable to|cannot|can't) …(connect|establish|contact|reach)
         network
@@ -361,7 +382,6 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
     (
         "5.1.1",
         """
-        mail ?box …(unavailable|not available)
         (user|recipient|address|mailbox) …(reject|refus|undeliverable|unavailable|denied)
         rejected …recipient
         address …(failed|not)
@@ -371,28 +391,3 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
         """,
     ),
 )
-
-REPLIES: Final = {
-    "421": "4.3.2",
-    "450": "4.2.0",
-    "451": "4.3.0",
-    "452": "4.3.1",
-    "454": "4.7.0",
-    "471": "4.7.1",
-    "500": "5.5.2",
-    "501": "5.5.4",
-    "502": "5.5.1",
-    "503": "5.5.1",
-    "504": "5.5.4",
-    "521": "5.3.2",
-    "530": "5.7.0",
-    "535": "5.7.8",
-    "551": "5.1.6",
-    "552": "5.2.2",
-    "553": "5.1.3",
-    "555": "5.5.4",
-    "556": "5.1.10",
-    "570": "5.7.0",
-    "571": "5.7.1",
-}
-"""What a bare SMTP reply code says (RFC 5321 §4.2.3, RFC 7504) where the words beside it say nothing."""

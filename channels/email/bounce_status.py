@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from channels.email.bounce_phrases import PHRASES, REPLIES
+from channels.email.bounce_phrases import PHRASES
 from channels.email.phrases import any_of, fold
 
-_ENHANCED = re.compile(r"(?<![\w./-])([245]\.\d{1,3}\.\d{1,3})(?![\w-]|\.\d)", re.ASCII)
+_ENHANCED = re.compile(r"(?:(?<![\w./-])|(?<=\b[45]\d\d-))([245]\.\d{1,3}\.\d{1,3})(?![\w-]|\.\d)", re.ASCII)
 _REPLY = re.compile(
     r"(?<![\w.,:/@=+-])([45][0-7]\d)(?=[\s:;,)\]>#-]|\.?$)(?!\s(?:byte|kb|mb|day|hour|min|sec|of\b))", re.ASCII
 )
@@ -18,6 +18,30 @@ _VERSION = re.compile(r"(?:version|release|ver\.?|build)\s*$", re.IGNORECASE)
 _NO_WORDS = re.compile(r"https?:\S+|[\w.+=-]*@[\w.-]+|\b[\w-]+(?:\.[\w-]+){2,}", re.ASCII)
 MAX_WORDS = 1_000
 """Characters of a diagnostic that are searched for phrases."""
+REPLIES = {
+    "421": "4.3.2",
+    "450": "4.2.0",
+    "451": "4.3.0",
+    "452": "4.3.1",
+    "454": "4.7.0",
+    "471": "4.7.1",
+    "500": "5.5.2",
+    "501": "5.5.4",
+    "502": "5.5.1",
+    "503": "5.5.1",
+    "504": "5.5.4",
+    "521": "5.3.2",
+    "530": "5.7.0",
+    "535": "5.7.8",
+    "551": "5.1.6",
+    "552": "5.2.2",
+    "553": "5.1.3",
+    "555": "5.5.4",
+    "556": "5.1.10",
+    "570": "5.7.0",
+    "571": "5.7.1",
+}
+"""What a bare SMTP reply code says (RFC 5321 §4.2.3, RFC 7504) where the words beside it say nothing."""
 
 
 def enhanced_codes(text: str) -> list[str]:

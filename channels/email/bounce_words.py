@@ -67,7 +67,7 @@ SUBJECT: Final = """
     (toimitus|nedoruc|kezbesit|teslim edile|iletilem)
     (недоставл|не доставл|ошибка доставки|ваше (сообщение|письмо)|доставка|уведомление о)
     (配信不能|配信できません|メールエラー|送信できません|未送信|未配信|エラー|配送|宛先不明|不達)
-    (系统退信|系統退信|退信|无法投递|無法投遞|未送达|投递失败|递送失败|邮件)
+    (系统退信|系統退信|退信|无法投递|無法投遞|无法送达|無法送達|未送达|投递失败|递送失败|邮件)
     (반송|전송 실패|메일 전송)
 """
 """How subjects of bounces and delay notices begin."""
@@ -101,10 +101,14 @@ WORDS: Final = """
     (no (se )?(pudo|ha podido|puede|fue) …(entreg|envi)|no entregad)
     (non (e stato|puo|e possibile) …(recapit|consegn|invi)|impossibile)
     (nao (foi|pode|ser) …(entreg|envi|aceit)|falha na entrega|niet …(bezorg|afgelever)|nie …(dostarcz))
-    (kunde inte|kunne ikke|ei voitu)
+    (kunde inte|kunne ikke|ei voitu|gick inte att|gar inte att|mislyk|epaonnistu)
+    (no llego|no se pud[oe] (localizar|entregar)|(mensaje|correo) …no)
+    (fehler bei der …zustellung|kann nicht …(zugestellt|werden))
+    (mislukt|niet worden (bezorgd|gevonden)|nie powiodlo|nie mozna|nie zostal)
+    (nepodarilo|nelze|sikertelen|nu a putut|nu s-a putut|basarisiz|edilemedi|δεν ηταν δυνατη)
     (не может быть|не доставлен|невозможно|не удалось|не было доставлено)
-    (配信でき|送信でき|届け|エラー|到達)
-    (退回|退信|无法|失败|無法)
+    (配信でき|送信でき|届け|エラー|到達|失敗|못했습니다|실패)
+    (未能|找不到|退回|退信|无法|失败|無法)
 """
 """What stands in the first lines of such mail."""
 

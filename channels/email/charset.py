@@ -11,6 +11,7 @@ import codecs
 import io
 import re
 from functools import lru_cache
+from itertools import islice
 
 _ALIASES = {
     "ansi-x3.110-1983": "cp1252",
@@ -120,6 +121,7 @@ _SCRIPTS = tuple(
 
 Few texts of another kind are valid in them by chance; the order says which to believe where several are possible.
 """
+_ALPHABETS = tuple(script for script in _SCRIPTS if script[0] in ("cp1255", "cp874"))
 _SMALL_LETTERS = tuple(
     (name, re.compile(small))
     for name, small in (
@@ -132,13 +134,17 @@ _SMALL_LETTERS = tuple(
     )
 )
 """What is a small letter in one of these is a capital or no letter in the others."""
+_ASCII = bytes(range(0x80))
 _HIGH_BIT = bytes(byte | 0x80 for byte in range(256))
 _SAMPLE = 4096
+_MAX_SHIFTS = 200_000
+"""Stretches of ISO-2022-JP that are told apart where its codec gives up."""
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BEGIN_MARK = (b"\xef", b"\xff", b"\xfe")
 _WESTERN = frozenset({"cp1252", "us-ascii"})
 _COMMON = frozenset({"utf-8", "", *_WESTERN})
 _USUAL_ENDS = ("\r\n", ("\n", "\r\n"))
+_SINGLE_BYTE = ("iso8859", "cp125", "cp43", "cp85", "cp86", "cp874", "koi8", "mac")
 _JAPANESE = frozenset({"cp932", "euc_jp", "shift_jis"})
 _MAY_YIELD_SURROGATES = frozenset({"utf-7", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"})
 
@@ -176,7 +182,7 @@ def decode(data: bytes, label: str = "") -> str:
         text = _decode_common(data, name)
         return _clean(text) if b"\0" in data else text  # a byte is found sooner than a wide character
     try:
-        text = data.decode(name)
+        text = data.decode("utf-8" if _is_really_utf_8(data, name) else name)
     except (UnicodeError, ValueError):
         text = _decode_mislabelled(data, name)
     if name in _MAY_YIELD_SURROGATES:
@@ -230,14 +236,15 @@ def _decode_common(data: bytes, name: str) -> str:
         cut = error.start >= len(data) - 3 and error.reason == "unexpected end of data"
         if cut and name not in _WESTERN and not data[: error.start].isascii():
             return data.decode("utf-8", "replace")  # cut within the last character
-    if name == "utf-8":
-        text = data.decode("utf-8", "replace")
-        strange = text.count("\ufffd")
-        if strange * 3 < sum(1 for character in text if character > "\x7f"):
-            return text
-    elif name == "cp1252":
-        return _windows_1252(data)
-    return _guess(data)
+    text = data.decode("utf-8", "replace")
+    if text.count("\ufffd") * 3 < sum(1 for character in text if character > "\x7f"):
+        return text  # UTF-8 with some damage: in no other charset do high bytes come in such sequences
+    return _windows_1252(data) if name == "cp1252" else _guess(data)
+
+
+def _is_really_utf_8(data: bytes, name: str) -> bool:
+    """Whether what claims to be in a charset of one byte a letter is UTF-8: hardly a text in one of them is valid."""
+    return name.startswith(_SINGLE_BYTE) and not data.isascii() and _strict(data, "utf-8")
 
 
 def _windows_1252(data: bytes) -> str:
@@ -272,36 +279,51 @@ def _strict(data: bytes, name: str) -> bool:
 
 def _iso_2022_jp(data: bytes) -> str:
     """ISO-2022-JP as mailers really write it: with NEC's special characters and half-width katakana (CP50221)."""
-    pieces = _ISO_2022_JP_SHIFT.split(data)
-    text = [decode(pieces[0], "cp932")]
-    for shift, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        if shift in (b"$@", b"$B"):
-            text.append(piece.translate(_HIGH_BIT, b"\r\n").decode("euc_jis_2004", "replace"))
-        elif shift == b"$(D":
-            text.append((b"\x1b$(D" + piece).decode("iso2022_jp_ext", "replace"))
-        elif shift == b"(I":
-            text.append(piece.translate(_HIGH_BIT).decode("cp932", "replace"))
-        else:
-            text.append(decode(piece, "cp932"))
-    return "".join(text)
+    text = io.StringIO()
+    shift, position = b"", 0
+    for found in islice(_ISO_2022_JP_SHIFT.finditer(data), _MAX_SHIFTS):
+        text.write(_shifted(data[position : found.start()], shift))
+        shift, position = found[1], found.end()
+    text.write(_shifted(data[position:], shift))
+    return text.getvalue()
+
+
+def _shifted(piece: bytes, shift: bytes) -> str:
+    """A stretch of ISO-2022-JP as the escape sequence before it says."""
+    if shift in (b"$@", b"$B"):
+        return piece.translate(_HIGH_BIT, b"\r\n").decode("euc_jis_2004", "replace")
+    if shift == b"$(D":
+        return (b"\x1b$(D" + piece).decode("iso2022_jp_ext", "replace")
+    if shift == b"(I":
+        return piece.translate(_HIGH_BIT).decode("cp932", "replace")
+    return decode(piece, "cp932")
 
 
 def _guess(data: bytes) -> str:
     """Text in an unknown charset. Few bytes above 127 look Western; many are some other script."""
-    if b"\x1b$" in data:
+    if b"\x1b$" in data and b"\x1b(" in data:
         return _iso_2022_jp(data)
     if _strict(data, "utf-8"):
         return data.decode("utf-8")
     sample = data[:_SAMPLE]
     letters = sum(1 for byte in sample if byte > 0x40)
     high = sum(1 for byte in sample if byte > 0x7F)
-    name = _likely(sample) if high >= 6 and high * 10 >= letters * 3 else "cp1252"
+    foreign = high * 10 >= letters * 3 if high >= 6 else high >= 4 and high * 10 >= letters * 8 and _all_letters(sample)
+    name = _likely(sample) if foreign else "cp1252"
     return data.decode(name, "replace")
+
+
+def _all_letters(sample: bytes) -> bool:
+    """Whether the high bytes of `sample` are the letters of an alphabet, which lie at the top.
+
+    Of East Asian text, with its pairs of bytes, hardly any lies there as a whole.
+    """
+    return min(sample.translate(None, _ASCII), default=0) >= 0xC0
 
 
 def _likely(sample: bytes) -> str:
     """The charset in which `sample` reads most like its script."""
-    for name, letter, sign, share in _SCRIPTS:
+    for name, letter, sign, share in _ALPHABETS if _all_letters(sample) else _SCRIPTS:
         text = sample.decode(name, "replace")[: -2 if len(sample) > 20 else None]  # the last character may be cut
         strange = sum(1 for character in text if character > "\x7f")
         valid = "\ufffd" not in text and len(letter.findall(text)) == strange

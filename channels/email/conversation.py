@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
+from typing import NamedTuple
 
 from channels.email.mail import Mail
 
@@ -20,6 +21,8 @@ THREAD_INDEX_ROOT = 22
 §2.2.1.3); each answer adds five."""
 
 _LIST_NAMES = ("list-id", "x-mailing-list", "list-post", "mailing-list", "x-beenthere")
+_CARETAKERS = ("sender", "errors-to", "return-path")
+_TELLING = frozenset({*_LIST_NAMES, *_CARETAKERS, "thread-index"})
 _ANGLED = re.compile(r"<(?:mailto:)?([^<>\s]{1,255})>")
 _BARE = re.compile(r"(?:list\s+)?([^\s<>;]{1,255}@[^\s<>;]{1,255})")
 _CARETAKER = re.compile(
@@ -28,11 +31,28 @@ _CARETAKER = re.compile(
 """Who gets a list's bounces, where the list itself does not name itself."""
 
 
-def references(mail: Mail) -> tuple[str, ...]:
-    """Ids of the mails that it answers, oldest first, so that what In-Reply-To names stands at the end.
+class Conversation(NamedTuple):
+    """What a mail says of its conversation."""
 
-    People's addresses are left out: `In-Reply-To: <ana@example.com>'s message of Friday` is old prose.
-    """
+    references: tuple[str, ...]
+    """Ids of the mails that it answers, oldest first, so that what In-Reply-To names stands at the end."""
+    marks: tuple[str, ...]
+    """The root of Outlook's Thread-Index, which survives where servers put new ids on mails."""
+    circle: str
+    """The mailing list that it came over, in lower case; '' for none (RFC 2919, RFC 2369 §3.4)."""
+
+
+def conversation(mail: Mail) -> Conversation:
+    """Read it from the headers, at one look."""
+    told = {name: value for name, value in reversed(mail.headers.fields) if name in _TELLING}
+    ids = _references(mail) if mail.references or mail.in_reply_to else ()
+    if not told:
+        return Conversation(ids, (), "")
+    return Conversation(ids, _marks(told.get("thread-index", "")), _circle(told))
+
+
+def _references(mail: Mail) -> tuple[str, ...]:
+    """People's addresses are left out: `In-Reply-To: <ana@example.com>'s message of Friday` is old prose."""
     people = {person.address for person in (*mail.senders, *mail.to, *mail.cc, *mail.reply_to)}
     parents = [found for found in mail.in_reply_to if found.lower() not in people]
     ids = [found for found in mail.references if found not in parents and found.lower() not in people]
@@ -41,25 +61,22 @@ def references(mail: Mail) -> tuple[str, ...]:
     return tuple(ids if len(ids) <= REFERENCES else [*ids[:half], *ids[-half:]])
 
 
-def marks(mail: Mail) -> tuple[str, ...]:
-    """The root of Outlook's Thread-Index, which survives where servers put new ids on mails."""
-    value = "".join(mail.headers.first("thread-index").split())
-    if not value:
+def _marks(index: str) -> tuple[str, ...]:
+    if not index:
         return ()
     try:
-        index = b64decode(value[:400], validate=True)
+        octets = b64decode("".join(index.split())[:400], validate=True)
     except (binascii.Error, ValueError):
         return ()
-    return (f"thread-index:{index[:THREAD_INDEX_ROOT].hex()}",) if len(index) >= THREAD_INDEX_ROOT else ()
+    return (f"thread-index:{octets[:THREAD_INDEX_ROOT].hex()}",) if len(octets) >= THREAD_INDEX_ROOT else ()
 
 
-def circle(mail: Mail) -> str:
-    """The mailing list that it came over, in lower case; '' for none (RFC 2919, RFC 2369 §3.4)."""
+def _circle(told: dict[str, str]) -> str:
     for name in _LIST_NAMES:
-        value = mail.headers.first(name)
+        value = told.get(name, "")
         if value and (found := _ANGLED.search(value) or _BARE.search(value)):
             return found[1].lower()
-    for name in ("sender", "errors-to", "return-path"):
-        if found := _CARETAKER.search(mail.headers.first(name).lower()):
+    for name in _CARETAKERS:
+        if found := _CARETAKER.search(told.get(name, "").lower()):
             return f"{found[1] or found[2]}{found[3]}"
     return ""

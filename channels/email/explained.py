@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from channels.email.machine_mail import Verdict
 from channels.email.mail import Mail
+from channels.email.reply_text import split
 from models.envelope import Address, AttachedFile, InboundMessage
 
 BOUNCES = ("bounce", "delay")
@@ -14,6 +15,7 @@ BOUNCES = ("bounce", "delay")
 def explained(mail: Mail, verdict: Verdict, message: InboundMessage) -> dict[str, object]:
     """The keys of the public face, in its order; triage adds its own."""
     reports = verdict.reports
+    parts = split(mail.text)
     return {
         "message_id": mail.message_id,
         "in_reply_to": mail.in_reply_to[0] if mail.in_reply_to else "",
@@ -24,6 +26,8 @@ def explained(mail: Mail, verdict: Verdict, message: InboundMessage) -> dict[str
         "subject": mail.subject,
         "text": mail.text,
         "reply_text": message.reply_text,
+        "quoted_lines": parts.quoted.count("\n") + bool(parts.quoted),
+        "signature": parts.signature,
         "html_present": bool(mail.html),
         "attachments": [_file(attached) for attached in mail.attachments],
         "auto_submitted": verdict.automatic,
@@ -31,10 +35,13 @@ def explained(mail: Mail, verdict: Verdict, message: InboundMessage) -> dict[str
         "auto_kind": verdict.kind,
         "proof": message.proof,
         "proof_reason": message.proof_reason,
+        "away_until": str(verdict.away_until or ""),
         "bounce": verdict.kind in BOUNCES,
         "bounce_recipient": reports[0].recipient if reports else "",
         "bounce_recipients": [report.recipient for report in reports],
         "bounce_status": reports[0].status if reports else "",
+        "bounce_reason": reports[0].reason if reports else "",
+        "bounce_message_id": reports[0].message_id if reports else "",
     }
 
 

@@ -47,7 +47,7 @@ ESSENTIAL = frozenset(
 
 END = re.compile(rb"\n\r*\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From [^\n]*\n[ \t\r\n]*)?")
+_PREAMBLE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:>?From (?![ \t]*:)[^\n]*\n[ \t\r\n]*)?")
 _FIELD = re.compile(r"^(?:([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)|(.+))", re.MULTILINE)
 _LINE = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.MULTILINE)
 """A field once folding is undone."""
@@ -60,7 +60,10 @@ _KNOWN = re.compile(
     r"importance|priority|precedence|auto-submitted|authentication-results|received-spf|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE,
 )
-_CONTINUATION = re.compile(r"=\?|[\w-]+\*?(?:\d+\*?)?=")
+_LISTS_OF_ADDRESSES = frozenset({"from", "to", "cc", "bcc", "reply-to"})
+_LISTS_OF_IDS = frozenset({"references", "in-reply-to"})
+_CONTINUATION = re.compile(r"=\?|[\w-]{1,60}(?:\*\d{0,4})?\*?=")
+"""A parameter (RFC 2231 §3) or an encoded word, on a line that should have been folded."""
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ID = re.compile(r"<([^<>]*)>")
 _ONE_ID = re.compile(r"<[!-;=?-~]+>")
@@ -102,7 +105,7 @@ def _plain(lines: str) -> list[tuple[str, str]] | None:
     pairs: list[tuple[str, str]] = []
     key = value = ""
     for line in lines.split("\n"):
-        if line[:1] in _BLANKS:
+        if key and line[:1] in _BLANKS:
             value += line
             continue
         if key:
@@ -160,14 +163,14 @@ def _fields(pairs: list[tuple[str, str]], text: str) -> tuple[tuple[str, str], .
 
 
 def _decoded(value: str, label: str) -> str:
-    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else Windows-1252."""
+    """Raw 8-bit text: UTF-8 where the bytes are, else the charset of the body, else what it looks like."""
     if value.isascii():
         return value
     data = value.encode("latin-1")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return charset.decode(data, label if charset.codec(label) not in ("", "us-ascii", "utf-8") else "cp1252")
+        return charset.decode(data, label if charset.codec(label) not in ("us-ascii", "utf-8") else "")
 
 
 def _unfolded(value: str) -> str:
@@ -179,6 +182,15 @@ def _unfolded(value: str) -> str:
     return value
 
 
+def _continues(name: str, value: str, line: str) -> bool:
+    """Whether `line`, which is no field, belongs to the field above, and merely lost the blank before it."""
+    if _CONTINUATION.match(line):
+        return name in ESSENTIAL
+    if name in _LISTS_OF_ADDRESSES:
+        return value.rstrip().endswith(",") and "@" in line
+    return name in _LISTS_OF_IDS and line.startswith("<") and line.rstrip().endswith(">")
+
+
 def _with_care(text: str, start: int, body: int) -> Block:
     """A block with 8-bit text, or with lines that are no fields: broken folding, junk, no blank line at its end."""
     pairs: list[tuple[str, str]] = []
@@ -186,7 +198,7 @@ def _with_care(text: str, start: int, body: int) -> Block:
         name, value, junk = match.groups()
         if name is not None:
             pairs.append((name, value))
-        elif pairs and _CONTINUATION.match(junk) and pairs[-1][0].lower() in ESSENTIAL:
+        elif pairs and _continues(pairs[-1][0].lower(), pairs[-1][1], junk):
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1].rstrip()} {junk}")
         elif not _KNOWN.match(text, match.end()):
             body = start + match.start()

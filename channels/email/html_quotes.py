@@ -15,46 +15,23 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-_MARKS = (
-    "gmail_",
-    "yahoo_quoted",
-    "protonmail_",
-    "zmail_extra",
-    "OLK_SRC_BODY",
+_IDENTIFIED = (
     "ms-outlook-mobile",
     "divRplyFwdMsg",
     "appendonsend",
     "stopSpelling",
     "zwchr",
-    "__DIVIDER__",
-    "OutlookMessageHeader",
     "mail-editor-reference",
-    "moz-signature",
     '"Signature"',
-    "E1E1E1",
-    "e1e1e1",
-    "B5C4DF",
-    "b5c4df",
-    "225,225,225",
-    "225, 225, 225",
 )
-"""What a tag must hold to be looked at, in the programs' own spelling."""
-_GLANCES = (
-    "mail_",  # gmail_, protonmail_, zmail_extra
-    "yahoo_quoted",
-    "OLK_SRC_BODY",
-    "ms-outlook-mobile",
-    "divRplyFwdMsg",
-    "appendonsend",
-    "stopSpelling",
-    "zwchr",
-    "__DIVIDER__",
-    "OutlookMessageHeader",
-    "mail-editor-reference",
-    "ignature",  # moz-signature, "Signature"
-    "border-top",  # with the greys
-)
-"""What is in the HTML wherever a mark is: fewer, and longer, since each is a search through all of it."""
+_MARKS = {
+    "_": ("gmail_", "yahoo_quoted", "protonmail_", "zmail_extra", "OLK_SRC_BODY", "__DIVIDER__"),
+    "id=": _IDENTIFIED,
+    "ID=": _IDENTIFIED,
+    "border-top": ("E1E1E1", "e1e1e1", "B5C4DF", "b5c4df", "225,225,225", "225, 225, 225"),
+    "": ("OutlookMessageHeader", "moz-signature"),
+}
+"""What a tag must hold to be looked at, in the programs' own spelling; and what must stand anywhere for it to."""
 _HEAD = re.compile(r"\s*<(?:!doctype|html|head|meta)\b", re.IGNORECASE)
 _ATTRIBUTES = 2000
 """Characters of a tag around a mark that are looked at."""
@@ -118,10 +95,8 @@ def _marked_tags(html: str) -> list[tuple[int, str, str]]:
     """The start tags with a known name as (position, element, name), in order."""
     # A style sheet in the head, often the larger part of a mail, marks nothing.
     body = max(html.find("</head>"), 0) if _HEAD.match(html) else 0
-    if all(html.find(glance, body) < 0 for glance in _GLANCES):
-        return []
     tags: dict[int, tuple[str, str]] = {}
-    for mark in _MARKS:
+    for mark in dict.fromkeys(mark for guard, marks in _MARKS.items() if guard in html for mark in marks):
         position = html.find(mark, body)
         while position >= 0:
             start = html.rfind("<", max(0, position - _ATTRIBUTES), position)

@@ -17,14 +17,28 @@ MAX_QUOTES = 10
 """Quote marks before a line."""
 
 _TOKEN = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*)([^<>]*)>?|([!?/][^<>]*>?)|)([^<]*(?:<(?![a-zA-Z/!?])[^<]*){0,50})")
-_UNSEEN = re.compile(r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml)\b", re.IGNORECASE)
-_NOT_SHOWN = re.compile(r"display\s*:\s*none|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all", re.IGNORECASE)
+_TAG = re.compile(r"<[a-zA-Z/!?]")
+_UNSEEN = re.compile(
+    r"<(/?)(style|script|title|noscript|template|select|textarea|svg|math|xml|iframe|video|audio|canvas)\b",
+    re.IGNORECASE,
+)
+_NOT_SHOWN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?:\s|=|/|$)|mso-hide\s*:\s*all"
+    r"|max-height\s*:\s*0(?:px|pt|em)?\s*;(?=[^\"']{0,400}overflow\s*:\s*hidden)"
+    r"|overflow\s*:\s*hidden\s*;[^\"']{0,400}max-height\s*:\s*0(?:px|pt|em)?\s*(?:[;\"']|$)",
+    re.IGNORECASE,
+)
+_KEEPS_LINES = re.compile(r"white-space\s*:\s*(?:pre\b|break-spaces)", re.IGNORECASE)
+"""pre, pre-wrap and pre-line (CSS Text §3)."""
+_FIRST_NUMBER = re.compile(r"\bstart\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 _NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.IGNORECASE)
 _EMOJI = re.compile(r"""\balt\s*=\s*["']?([^\x00-\x7f"'<>]{1,8})["'\s]""", re.IGNORECASE)
 _ZERO_WIDTH = re.compile(
     "[\xad\u034f\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff]|[\u200c\u200d](?=\\s|$)|(?:^|(?<=\\s))[\u200c\u200d]"
 )
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNWANTED = re.compile("[\0\xad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
+"""What the two above are about, at one glance."""
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
@@ -63,26 +77,32 @@ _LINES = frozenset(
 _PARAGRAPHS = frozenset(
     ["blockquote", "dir", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "menu", "ol", "p", "pre", "table", "ul"]
 )
+_SHAPING = _LINES | _PARAGRAPHS | {"br", "td", "th", "img"}
+"""Elements that are more than a style of the words in them."""
 _LISTS = frozenset({"ol", "ul", "menu", "dir"})
 _NEVER_NESTED = frozenset({"p", "li", "option"})
 
 
 def to_text(html: str) -> str:
     """`html` as plain text, lines ending in LF, without blank lines at its ends."""
+    if not _TAG.search(html):
+        html = f'<p style="white-space:pre-line">{html}'  # plain text under a wrong label: lines are all its shape
     writer = _Writer()
-    for token in _TOKEN.finditer(_visible(_without_zero_width(html[:MAX_HTML]))):
-        closing, name, attributes, declaration, text = token.groups()
+    tokens = _TOKEN.findall(_visible(_without_zero_width(html[:MAX_HTML])))
+    for closing, name, attributes, declaration, text in tokens:
         if name:
             writer.tag(name.lower(), attributes, closing=bool(closing))
             if text:
-                writer.words(_after_attributes(attributes, text))
+                writer.words(_after_attributes(attributes, text) if attributes else text)
         else:
             writer.words(text if declaration else f"<{text}")
     return writer.finished()
 
 
 def _without_zero_width(text: str) -> str:
-    return text if text.isascii() else _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
+    if text.isascii() or not _UNWANTED.search(text):
+        return text
+    return _NOT_TEXT.sub("\ufffd", _ZERO_WIDTH.sub("", text))
 
 
 def _visible(html: str) -> str:
@@ -120,7 +140,7 @@ def _without_comments(html: str) -> str:
 def _after_attributes(attributes: str, text: str) -> str:
     """Text after a tag, without the rest of an attribute value that had a '>' in it."""
     for quote in ('"', "'"):
-        if attributes.count(quote) % 2 and f"={quote}" in attributes.replace(" ", ""):
+        if quote in attributes and attributes.count(quote) % 2 and f"={quote}" in attributes.replace(" ", ""):
             _, found, rest = text.partition(quote)
             return rest.partition(">")[2] if found else text
     return text
@@ -143,17 +163,39 @@ class _Writer:
         """Open lists: the number of the last item, or -1 where items are not numbered."""
         self._marker = ""
         self._preformatted = 0
+        self._lined = ""
+        """The open element whose style keeps its line breaks."""
+        self._lined_depth = 0
         self._hidden = ""
         self._hidden_depth = 0
         self._withheld: list[str] = []
 
     def words(self, text: str) -> None:
-        (self._withheld if self._hidden else self._inline).append(text)
+        if self._hidden:
+            self._withheld.append(text)
+        elif self._lined and "\n" in text:
+            first, *others = text.replace("\r\n", "\n").split("\n")
+            self._inline.append(first)
+            for line in others:
+                self._break()
+                self._inline.append(line)
+        else:
+            self._inline.append(text)
 
     def tag(self, name: str, attributes: str, *, closing: bool) -> None:
         if self._hidden:
             self._within_hidden(name, closing=closing)
             return
+        if name in _SHAPING:
+            self._shape(name, attributes, closing=closing)
+        if name == self._lined:
+            self._lined_depth += -1 if closing or name in _NEVER_NESTED else 1
+            self._lined = self._lined if self._lined_depth else ""
+        if attributes and not closing and name not in _VOID:
+            self._styled(name, attributes)
+
+    def _shape(self, name: str, attributes: str, *, closing: bool) -> None:
+        """Begin or end what the element is: a line, a paragraph, a cell, a picture of a letter."""
         if name in _LINES:
             self._flush()
             if name == "li" and not closing:
@@ -162,16 +204,16 @@ class _Writer:
             self._paragraph(name, attributes, closing=closing)
         elif name == "br":
             self._break()
-        elif name in ("td", "th"):
+        elif name != "img":
             self._inline.append(" ")
-        elif name == "img" and not attributes.isascii():
+        elif not attributes.isascii():
             self._inline.extend(_EMOJI.findall(attributes + " "))
-        if (
-            not closing
-            and ("none" in attributes or "hid" in attributes)
-            and name not in _VOID
-            and _NOT_SHOWN.search(attributes)
-        ):
+
+    def _styled(self, name: str, attributes: str) -> None:
+        """Heed what the attributes of a start tag say about its element."""
+        if "white-space" in attributes and not self._lined and _KEEPS_LINES.search(attributes):
+            self._lined, self._lined_depth = name, 1
+        if ("none" in attributes or "hid" in attributes) and _NOT_SHOWN.search(attributes):
             self._hidden, self._hidden_depth = name, 1
 
     def finished(self) -> str:
@@ -191,7 +233,7 @@ class _Writer:
     def _paragraph(self, name: str, attributes: str, *, closing: bool) -> None:
         self._flush()
         if name in _LISTS:
-            self._list(name, closing=closing)
+            self._list(name, attributes, closing=closing)
             return
         self._gap = True
         if name == "blockquote":
@@ -207,13 +249,14 @@ class _Writer:
             self._quotes.append(cited or not _NO_BORDER.search(attributes))
         self._prefix = "> " * min(sum(self._quotes), MAX_QUOTES)
 
-    def _list(self, name: str, *, closing: bool) -> None:
+    def _list(self, name: str, attributes: str, *, closing: bool) -> None:
         outer = len(self._lists) - closing
         self._gap = self._gap or outer <= 0
         if closing:
             del self._lists[-1:]
         elif outer < MAX_DEPTH:
-            self._lists.append(0 if name == "ol" else -1)
+            start = _FIRST_NUMBER.search(attributes) if attributes else None
+            self._lists.append((max(int(start[1]) - 1, 0) if start else 0) if name == "ol" else -1)
 
     def _item(self) -> None:
         indent = "  " * (len(self._lists) - 1)

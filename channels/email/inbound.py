@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from channels.email import lookalike
 from channels.email.authenticity.verdict import Finding as Author
 from channels.email.compose import LOOP_HEADER
-from channels.email.conversation import circle, marks, references
+from channels.email.conversation import conversation
 from channels.email.machine_mail import Verdict
 from channels.email.mail import Mail
 from channels.email.recipients import bare, reply_token
@@ -56,6 +57,7 @@ def inbound(
     findings.sort(key=_table_order)
     first = findings[0] if findings else _NOTHING
     machine = next((finding for finding in findings if finding.machine), None) if findings else None
+    talk = conversation(mail)
     sender, reverse_path = _sender(mail, envelope), envelope.sender.lower()
     return InboundMessage(
         sender=sender,
@@ -64,10 +66,11 @@ def inbound(
         reply_text=new_words(mail.text, html=mail.html),
         html=mail.html,
         recipients=recipients,
+        aliases=tuple([person.address for person in mail.reply_to if person.address]),
         message_id=mail.message_id,
-        references=references(mail),
-        marks=marks(mail),
-        circle=circle(mail),
+        references=talk.references,
+        marks=talk.marks,
+        circle=talk.circle,
         reply_token=_first_token(recipients, envelope),
         proof=author.proof,
         proof_reason=author.reason,
@@ -121,6 +124,9 @@ def _about_author(mail: Mail, author: Author) -> Iterator[Finding]:
         yield Finding("A12", doubt, machine=False)
     if author.proof == "failed":
         yield Finding("A13", author.reason, machine=False)
+    for person in mail.senders[:1]:
+        if why := lookalike.warning(person.address):
+            yield Finding("A12", why, machine=False)
 
 
 def _passes(received: list[str], hostname: str) -> int:

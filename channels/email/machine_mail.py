@@ -16,7 +16,7 @@ from datetime import date
 import msgspec
 
 from channels.email.absence import away_until
-from channels.email.auto_reply import beginning, is_out_of_office, named_automatic, says_away
+from channels.email.auto_reply import beginning, is_notice, is_out_of_office, named_automatic, says_away
 from channels.email.bounce import read_bounce
 from channels.email.bounce_signs import NO_REPLY, is_bounce
 from channels.email.mail import Mail, Part
@@ -56,6 +56,10 @@ _REPLYING = frozenset(
         "x-autoresponder",
         "x-auto-response",
         "x-mail-autoreply",
+        "x-autoreply-from",
+        "x-autosubmitted",
+        "x-amazon-auto-reply",
+        "x-vacation",
         "x-apple-action",
     }
 )
@@ -67,9 +71,11 @@ _TELLING = frozenset(
         "auto-submitted",
         "precedence",
         "x-precedence",
+        "preference",
         "x-auto-response-suppress",
         "delivered-to",
         "x-post-messageclass",
+        "x-mailer",
         "x-ms-exchange-inbox-rules-loop",
         "x-failed-recipients",
         *_LISTS,
@@ -145,7 +151,7 @@ def _auto_submitted(mail: Mail, _: frozenset[str]) -> str:
 
 def _precedence(mail: Mail, _: frozenset[str]) -> str:
     """A6."""
-    for name in ("precedence", "x-precedence"):
+    for name in ("precedence", "x-precedence", "preference"):
         for value in mail.headers.all(name):
             if _keyword(value).replace("-", "_") in ("bulk", "list", "junk", "auto_reply"):
                 return f"{name.title()}: {_keyword(value)}"
@@ -175,6 +181,8 @@ def _autoresponder(mail: Mail, names: frozenset[str]) -> str:
         return "Delivered-To: autoresponder"
     if "autoresponder" in mail.headers.first("x-post-messageclass").lower():
         return "X-POST-MessageClass: autoresponder"
+    if mail.headers.first("x-mailer")[:40].strip().lower() == "vacation":
+        return "X-Mailer: vacation"
     by_rule = mail.headers.first("x-ms-exchange-inbox-rules-loop").lower()
     if by_rule and mail.senders and mail.senders[0].address == by_rule.strip():
         return "a mailbox rule of its sender wrote it"
@@ -208,11 +216,16 @@ def _is_calendar_reply(part: Part) -> bool:
     return method.lower() == "reply" if method else _METHOD_REPLY.search(part.text[:4_096]) is not None
 
 
+_AUTHORLESS = frozenset({"A1", "A5", "A8", "A9", "A10"})
+"""Rows of mail that no person sent by hand: where it says that its author is away, it is a vacation notice."""
+
+
 def _kind(mail: Mail, names: frozenset[str], rule: str) -> str:
     """What an automatic mail is that is no report."""
     if any(part.content_type == "text/calendar" and _is_calendar_reply(part) for part in mail.parts):
         return "calendar_reply"
-    if _answers(mail, names) or named_automatic(mail) or (rule == "A1" and says_away(mail)):
+    away = rule in _AUTHORLESS and says_away(mail) and (rule == "A1" or is_notice(mail))
+    if away or _answers(mail, names) or named_automatic(mail):
         return "out_of_office" if is_out_of_office(mail) else "auto_reply"
     if not names.isdisjoint(("list-id", "list-post")) or _precedence(mail, names).endswith("list"):
         return "list"

@@ -12,7 +12,7 @@ from models.envelope import Address, AttachedFile
 class Headers(msgspec.Struct, frozen=True):
     """The header block, in order, names lower-cased, values unfolded but otherwise as they came (not RFC 2047 decoded).
 
-    Values are text: UTF-8 where the bytes are, else Windows-1252.
+    Values are text: UTF-8 where the bytes are, else the charset of the body, else what they look like.
     """
 
     fields: tuple[tuple[str, str], ...] = ()

@@ -16,8 +16,10 @@ from channels.email import (
     flowed,
     headers,
     html_text,
+    opaque,
     transfer,
     uuencode,
+    yenc,
 )
 from channels.email.body import Body
 from channels.email.mail import Headers, Mail, Part
@@ -34,6 +36,8 @@ MAX_OTHER = 262_144
 _MESSAGE = "message/"
 _ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_MAX_WRAPPED = 4
+"""Levels of parts within which what is signed as a whole is unwrapped."""
 _INLINE_PGP = "-----BEGIN PGP MESSAGE-----"
 
 
@@ -42,7 +46,7 @@ def read(raw: bytes) -> Mail:
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     tree = Tree(raw)
-    _decode_encoded_multipart(tree)
+    _decode_encoded_multiparts(tree)
     content = _Content(tree)
     fields, remarks = tree.root.headers, content.remarks
     return Mail(
@@ -74,7 +78,8 @@ def _addresses(fields: Headers, name: str, remarks: list[str]) -> tuple[Address,
     for value in fields.all(name):
         more, cut = addresses.read(value, addresses.MAX_ADDRESSES - len(found))
         found += more
-        if cut:
+        if cut or len(found) > addresses.MAX_ADDRESSES:
+            del found[addresses.MAX_ADDRESSES :]
             remarks.append(f"The mail names more than {addresses.MAX_ADDRESSES} addresses (mass mail).")
             break
     return tuple(found)
@@ -89,17 +94,21 @@ def _ids(fields: Headers, name: str) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _decode_encoded_multipart(tree: Tree) -> None:
+def _decode_encoded_multiparts(tree: Tree) -> None:
     """A whole multipart in base64 or quoted-printable: forbidden by RFC 2045 §6.4, sent all the same."""
-    root = tree.root
-    if root.multipart or not root.content_type.startswith("multipart/"):
-        return
-    if root.encoding in ("base64", "quoted-printable"):
-        content_type = root.headers.first("content-type").encode("utf-8", "replace")
-        inner = Tree(b"Content-Type: " + content_type + b"\n\n" + transfer.decode(root.raw, root.encoding).content)
+    for leaf in tree.root.leaves():
+        if not leaf.content_type.startswith("multipart/") or not transfer.name_of(leaf.encoding):
+            continue
+        content_type = leaf.headers.first("content-type").encode("utf-8", "replace")
+        inner = Tree(
+            b"Content-Type: " + content_type + b"\n\n" + transfer.decode(leaf.raw, leaf.encoding).content,
+            depth=leaf.depth,
+            leaf_count=tree.leaf_count,
+        )
         if inner.root.multipart:
-            root.children = inner.root.children
-            tree.remarks = inner.remarks
+            leaf.children = inner.root.children
+            tree.leaf_count = inner.leaf_count
+            tree.remarks += inner.remarks
 
 
 class _Content:
@@ -107,17 +116,19 @@ class _Content:
 
     def __init__(self, tree: Tree) -> None:
         self.remarks = tree.remarks
+        self._tree = tree
         self.parts: list[Part] = []
         self.files: list[AttachedFile] = []
         self._bytes: dict[Entity, bytes] = {}
         self._texts: dict[Entity, str] = {}
         self._within: list[AttachedFile] = []
-        """Files that stood uuencoded in a text."""
+        """Files that stood in a text, or in what was signed as a whole."""
         self._whole_html = self._whole_text = ""
-        """The body of a winmail.dat."""
+        """The body of a winmail.dat, or of what was signed as a whole."""
         for leaf in tree.root.leaves():
             self._decode(leaf)
         body = Body(tree.root, self._texts)
+        self.html = body.html
         for leaf in body.files:
             self._file(leaf)
         self.files += self._within
@@ -141,7 +152,7 @@ class _Content:
             text = charset.lines(charset.decode(content[:MAX_OTHER]))
         self._bytes[leaf] = content
         self.parts.append(_part(leaf, content, text))
-        self._remark_protection(kind, text)
+        self._remark_protection(leaf, content, text)
 
     def _undivided(self, leaf: Entity) -> None:
         """A multipart without parts: it was nested too deep, or is really a text (B1, B15)."""
@@ -169,36 +180,49 @@ class _Content:
         return content, text
 
     def _without_embedded(self, content: bytes) -> bytes:
-        found = uuencode.find(content)
+        """The text around the files that stand in it, which are kept."""
+        found = sorted([*uuencode.find(content), *yenc.find(content)], key=lambda file: file.start)
         self._within += attachments.embedded(found)
         kept: list[bytes] = []
         position = 0
         for file in found:
-            kept.append(content[position : file.start])
-            position = file.stop
+            kept.append(content[position : max(position, file.start)])
+            position = max(position, file.stop)
         return b"".join(kept) + content[position:]
 
-    def _remark_protection(self, kind: str, text: str) -> None:
-        if kind in _ENCRYPTED:
+    def _remark_protection(self, leaf: Entity, content: bytes, text: str) -> None:
+        kind = leaf.content_type
+        if kind in _ENCRYPTED and leaf.depth < _MAX_WRAPPED and (signed := opaque.content(content)):
+            self._unwrap(leaf, signed)
+        elif kind in _ENCRYPTED:
             self.remarks.append("The mail is encrypted or signed as a whole; its content was kept as a file.")
         elif kind in _SIGNATURES:
             self.remarks.append("The mail carries a signature, which was not verified.")
         elif _INLINE_PGP in text:
             self.remarks.append("The text holds a PGP message, which was not decrypted.")
 
+    def _unwrap(self, leaf: Entity, signed: bytes) -> None:
+        """Read what was signed as a whole. The file that it came in stays, since the signature is in it."""
+        inner = _Content(Tree(signed, depth=leaf.depth + 1, leaf_count=self._tree.leaf_count))
+        self._whole_text, self._whole_html = inner.text, inner.html
+        self._within += inner.files
+        self.parts += inner.parts
+        self.remarks += ["The mail is signed as a whole; its signature was not verified.", *inner.remarks]
+
     def _file(self, leaf: Entity) -> None:
         content = self._bytes[leaf]
         packed = attachments.winmail(leaf, content)
         if packed is None:
-            self.files.append(attachments.of(leaf, content))
+            self.files.append(attachments.of(leaf, content, self.html))
             if attachments.is_winmail(leaf):
                 self.remarks.append("The file winmail.dat could not be unpacked.")
             return
         self.files += attachments.unpacked(packed.files)
-        self._whole_text, self._whole_html = packed.text, packed.html
+        if packed.text or packed.html:
+            self._whole_text, self._whole_html = packed.text, packed.html
 
     def _set_body(self, body: Body, tree: Tree) -> None:
-        self.html, self.text, self.text_from_html = body.html, body.text, body.text_from_html
+        self.text, self.text_from_html = body.text, body.text_from_html
         if not self.text or self.text.isspace():
             self.html = self.html or self._whole_html
             self.text = charset.lines(self._whole_text) or (html_text.to_text(self.html) if self.html else "")

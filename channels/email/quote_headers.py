@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from channels.email.quote_words import (
     DETERMINERS,
+    FORM_LABELS,
     FORWARDED,
     FORWARDED_BY,
     LABELS,
@@ -28,6 +29,7 @@ from channels.email.quote_words import (
     WROTE,
     WROTE_UNSPACED,
 )
+from channels.email.signature_words import PARTICLES
 
 LONGEST = 400
 """Characters of a joined header that are looked at."""
@@ -187,7 +189,7 @@ def _names_writer(text: str, body: str, verb: re.Match[str]) -> bool:
         return False
     if _PRONOUN_LAST.search(body[: verb.start()]) or len(body[verb.end() :].split()) > 8:
         return False
-    return all(name[0].isupper() or name in _NAME_PARTICLES for name in names)
+    return all(name[0].isupper() or name in (*PARTICLES, "via") for name in names)
 
 
 _NAME_PARTICLES = frozenset(
@@ -285,12 +287,21 @@ def block_end(lines: Sequence[str], start: int, *, announced: bool = False) -> i
             dated = dated or ("sent" in (role, *inner) and any(map(str.isdigit, line)))
             evidence = evidence or pending or ("@" in line and role in ("from", "to", "cc"))
             end, loose, pending = index, 0, False
-        elif not roles:
+        elif not roles or (loose and not line):
             break
+        elif _is_form_label(line) and (not loose or roles.isdisjoint(("sent", "to"))):
+            return start
         else:
             loose += 1 if line else 2
             pending = pending or "@" in line
-    return end if _is_block(roles, evidence=evidence, dated=dated, announced=announced) else start
+    whole = end - start == 4 and {"from", "sent", "to", "subject"} <= roles
+    return end if whole or _is_block(roles, evidence=evidence, dated=dated, announced=announced) else start
+
+
+def _is_form_label(line: str) -> bool:
+    """True for 'Message: …', 'Phone: …': the block is what a contact form sent, and is what was written."""
+    head, colon, _ = line[:40].replace("：", ":").partition(":")
+    return bool(colon) and head.strip(" *_-\u00a0").casefold() in FORM_LABELS
 
 
 def _is_block(roles: set[str], *, evidence: bool, dated: bool, announced: bool) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 
 def _words(table: str) -> frozenset[str]:
-    return frozenset(word for line in table.strip().splitlines() for word in line.strip().split("|"))
+    return frozenset(word.casefold() for line in table.strip().splitlines() for word in line.strip().split("|"))
 
 
 WROTE = _words(
@@ -129,10 +129,25 @@ LABELS: dict[str, str] = {
 }
 """Header labels of a quoted mail and what they stand for."""
 
+FORM_LABELS = _words(
+    """
+    message|your message|body|message body|comment|comments|question|text|description|phone|phone number|telephone
+    mobile|name|first name|last name|company|order|order number|ip address
+    votre message|texte|commentaire|commentaires|demande|téléphone|tél|nom|prénom|société|commande
+    nachricht|ihre nachricht|anliegen|kommentar|frage|telefon|firma|bestellnummer|vorname|nachname
+    mensaje|comentario|consulta|teléfono|nombre|empresa|pedido|messaggio|commento|richiesta|telefono|nome|azienda
+    mensagem|telefone|bericht|vraag|telefoonnummer|naam|bedrijf|wiadomość|treść|imię|meddelande|besked|viesti
+    сообщение|текст|телефон|имя|メッセージ|お名前|内容|电话|留言|姓名
+    """
+)
+"""What stands beside 'From:' in the mail of a contact form, and not in the header of a mail."""
+
 ORIGINAL = _words(
     """
     original message|original email|original e-mail|original mail|original msg|reply message|replied message
-    in reply to|original|original appointment|original message follows|original message text
+    quoted text hidden|texte des messages précédents masqué|zitierter text wird ausgeblendet|testo citato nascosto
+    el texto citado está oculto|texto das mensagens anteriores oculto|in reply to|original|original appointment
+    original message follows|original message text
     message d'origine|message d’origine|message original|message initial|mail original|mail d'origine|courriel original
     courriel d'origine|message de départ|message précédent|e-mail d'origine|réponse au message|message répondu
     réponse au message d'origine

@@ -29,7 +29,8 @@ _LINE = 300
 """Characters at the end of a line in which a header may stand."""
 _QUOTE_MARKS = (">", "\uff1e")
 _SUSPICIOUS_ENDS = frozenset(":：-=*_~—–―‐>)")
-_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[(<~")
+_SUSPICIOUS_STARTS = frozenset("-_=*—–―‐#[({<~")
+_LAST_LETTERS = frozenset(word[-3:] for word in quote_headers.LAST_WORDS)
 _SENTENCE_ENDS = (".", "!", "?", "…")
 
 
@@ -52,14 +53,15 @@ class Reading:
 
     def run(self) -> None:
         """Give every line its kind."""
-        index, stop = 0, len(self.lines)
+        index, lines, kinds = 0, self.lines, self.kinds
+        stop = len(lines)
         while index < stop:
-            line = self.lines[index]
+            line = lines[index]
             if not line:
                 index += 1
             elif line[0] in _QUOTE_MARKS:
                 index = self._quoted(index, line)
-            elif _is_prose(line) and not (index and self.kinds[index - 1]):
+            elif not (index and kinds[index - 1]) and _is_prose(line):
                 index += 1
             else:
                 index = self._unquoted(index, line)
@@ -119,6 +121,9 @@ class Reading:
             if announced:
                 self._examined += 1
                 return index, self._announced_stop(index + 1)
+        elif last in "-_" and (column := line.find(" --")) > 0 and quote_headers.divider(line[column + 1 :]):
+            self.shared[index] = column
+            return index, self._announced_stop(index + 1)
         dated = line[0].isdigit()
         if not dated and (":" in line[:40] or "：" in line[:40]) and quote_headers.label(line):
             self._examined += 1
@@ -173,6 +178,8 @@ class Reading:
         complete = quote_headers.is_complete(" ".join(self.lines[start : index + 1]))
         for above in range(start, max(-1, index - _WRAPPED), -1):
             line = self.lines[above]
+            if not line and above == start - 1 and self.lines[start][0] == "<":
+                continue
             if self.kinds[above] != NEW or not line or (above < start and line.endswith(_SENTENCE_ENDS)):
                 break
             if above < start and self._names_sender(above, index, complete=complete):
@@ -324,16 +331,17 @@ def read(lines: Sequence[str]) -> Reading:
 
 
 def _is_prose(line: str) -> bool:
-    """True for a line without anything that the closer looks go by: most lines, so it is one cheap glance."""
+    """True for a line without anything that the closer look goes by: most lines, so it is one cheap glance."""
+    first, head = line[0], line[:40]
     return (
-        line[0].isalnum()
-        and line[0] < "\u3000"
+        first.isalnum()
+        and first < "\u3000"
         and line[-1] not in _SUSPICIOUS_ENDS
-        and ":" not in line[:40]
-        and "：" not in line[:40]
+        and ":" not in head
         and "@" not in line[:160]
-        and line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS
-        and line[:12].partition(" ")[0].lower() not in REPLY_PLEASE
+        and (line.isascii() or "：" not in head)
+        and (line[-3:] not in _LAST_LETTERS or line[-12:].rpartition(" ")[2] not in quote_headers.LAST_WORDS)
+        and head[:12].partition(" ")[0].lower() not in REPLY_PLEASE
     )
 
 

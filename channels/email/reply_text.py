@@ -103,7 +103,7 @@ class _Reading:
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.lines = lines = text.split("\n")
-        hidden = not text.isascii() and any(mark in text for mark in _COMMON_INVISIBLE)
+        hidden = not text.isascii() and _hides(text)
         visible = _INVISIBLE.sub("", text).split("\n") if hidden else lines
         probes = [line.strip() if line != _DELIMITER else line for line in visible]
         reading = quoting.read(probes)
@@ -111,6 +111,7 @@ class _Reading:
         for index, column in reading.shared.items():
             lines[index], self.kinds[index] = probes[index][:column].rstrip(" \t-—–"), quoting.NEW
         _mark_signatures(probes, self.kinds)
+        _mark_armour(probes, self.kinds)
 
     def all(self, runs: re.Pattern[bytes]) -> str:
         """All lines of one kind."""
@@ -143,6 +144,21 @@ def _mark_signatures(probes: Sequence[str], kinds: bytearray) -> None:
     if not said and signature.says_something([probes[index] for index in marked]):
         for index in marked:
             kinds[index] = quoting.NEW
+
+
+def _hides(text: str) -> bool:
+    """True if `text` holds one of the common invisible characters: searching for each is faster than for a class."""
+    for mark in _COMMON_INVISIBLE:  # noqa: SIM110 - a generator costs more than the search
+        if mark in text:
+            return True
+    return False
+
+
+def _mark_armour(probes: Sequence[str], kinds: bytearray) -> None:
+    """Mark the lines by which OpenPGP opens a signed text, up to the blank one (RFC 9580 §7)."""
+    if probes[0] == "-----BEGIN PGP SIGNED MESSAGE-----":
+        stop = probes.index("") if "" in probes[:8] else 1
+        kinds[:stop] = bytes((_SIGNATURE,)) * stop
 
 
 def _gather(lines: Sequence[str], runs: Iterable[re.Match[bytes]]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 def _words(table: str) -> tuple[str, ...]:
-    return tuple(word for line in table.strip().splitlines() for word in line.strip().split("|"))
+    return tuple(word.casefold() for line in table.strip().splitlines() for word in line.strip().split("|"))
 
 
 SENT_FROM = _words(
@@ -97,11 +97,12 @@ PROGRAM_LINES = _words(
     este correo electrónico ha sido
     questa e-mail è stata controllata|este email foi escaneado|deze e-mail is gecontroleerd op virussen
     ta wiadomość została sprawdzona|sent securely with proton|sent with proton mail
+    this message was sent using imp, the internet
     """
 )
 """Lines that programs add which begin otherwise."""
 
-ANTIVIRUS = ("avast.com", "avg.com/", "<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>")
+ANTIVIRUS = ("avast.com", "www.avg.com", "<#DAB4FAD8-2DD7-40BB-A1B8-4E2AA1F9FDF2>")
 """What marks the lines of an advertisement that antivirus programs put below a mail."""
 
 CLEAN = frozenset(("virus-free", "sans virus", "virenfrei", "libre de virus", "privo di virus", "livre de vírus"))
@@ -122,7 +123,8 @@ VALEDICTIONS = frozenset(
         mit freundlichen grüßen|mit freundlichen grüssen|freundliche grüße|viele grüße|beste grüße|liebe grüße
         mfg|vg|lg
         mit freundlichem gruß|herzliche grüße|schöne grüße|gruß|grüße|mit besten grüßen|freundliche grüsse|viele grüsse
-        hochachtungsvoll|beste grüsse|vielen dank|danke
+        hochachtungsvoll|beste grüsse|vielen dank|danke|besten dank|gruss|gruß & dank|danke und gruß|danke & gruß
+        besten dank & gruß|besten dank und gruß|vielen dank und viele grüße|vielen dank und beste grüße
         saludos|un saludo|saludos cordiales|atentamente|un cordial saludo|reciba un cordial saludo|gracias
         muchas gracias
         cordialmente|saluti|cordiali saluti|distinti saluti|un saluto|grazie|a presto|un cordiale saluto|grazie mille
@@ -142,10 +144,41 @@ VALEDICTIONS = frozenset(
 )
 """Lines that close a letter, without their comma."""
 
+PARTICLES = frozenset(_words("de|du|la|le|des|von|van|der|den|di|da|dos|el|y|e|&|und|et|and"))
+"""Words without a capital in a name."""
+
+SAID = _words(
+    """
+    i|i'm|i’m|my|me|you|your|please|we|our|is not|are|until|after
+    je|j'ai|j’ai|mon|ma|mes|moi|vous|votre|nous|notre|est|sont|svp|s'il vous plaît|s’il vous plaît|avant|après|appelez
+    ich|mein|meine|meinen|mir|mich|bitte|sie|ihre|wir|ist|sind|erst
+    yo|mi|mis|por favor|usted|nuestro|es|está
+    io|mio|mia|per favore|noi
+    eu|meu|minha|por favor|você
+    ik|mijn|graag|u|wij
+    proszę|mój|moja|jestem|mnie
+    jag|mig|jeg|meg|vennligst|venligst
+    """
+)
+"""Words of somebody who says something, and does not stand on a card."""
+
+REFERRING = _words(
+    """
+    address|below|number|contact|details|signature|reach me|call me|ring me|code|deliver
+    adresse|coordonnées|ci-dessous|ci-après|numéro|rappeler|joindre|livrer|livraison
+    anschrift|unten|nummer|erreichen|zurückrufen|liefern|rufen|kontaktdaten
+    dirección|abajo|número|llamar|datos|entregar|indirizzo|sotto|numero|chiamare|recapiti|consegnare
+    endereço|abaixo|ligar|contato|contacto|entregar|adres|hieronder|bellen|gegevens|bezorgen
+    poniżej|numer|zadzwonić|adressen|nedan|nedenfor|ringa|ringe|osoite|numero|адрес|ниже|телефон|住所|連絡先|地址|电话
+    """
+)
+"""Words of a text that speaks of what stands below it: then it is no mere card."""
+
 DISCLAIMERS = _words(
     """
     this e-mail|this email|this message|this communication|this transmission|the information contained in this
     the information in this|the contents of this|confidentiality notice|confidentiality note|disclaimer:
+    confidentiality:|privileged and confidential|confidential communication|legal notice
     important notice:
     notice: this e|please consider the environment|think before you print|save paper
     ce message|ce courriel|ce mail|ce courrier|cet e-mail|cet email|cette communication|les informations contenues dans
@@ -167,12 +200,21 @@ DISCLAIMERS = _words(
 )
 """How legal footers begin."""
 
+NOTICES = _words(
+    """
+    disclaimer|confidentiality|confidential communication|privileged and confidential|legal notice
+    avis de confidentialité|confidentialité|vertraulichkeitshinweis|aviso legal|aviso de confidencialidad
+    avviso di riservatezza|aviso de confidencialidade
+    """
+)
+"""Those that say what they are."""
+
 LEGAL = _words(
     """
     confiden|privileg|intended recipient|intended solely|addressee|unauthori|before printing|before you print|viruses
     destinataire|exclusivement|imprimer|vertraulich|bestimmt|befugt|empfänger|destinatario|destinatário
     exclusiv|esclusiv
-    ausdrucken|umwelt|stampare|milieu|wydruk|środowisk|environment|medio ambiente|meio ambiente
+    environnement|imprimir|print|ambiente|ausdrucken|umwelt|stampare|milieu|wydruk|środowisk|environment
     riservat|vertrouwelijk|bestemd|geadresseerde|poufn|adresat|przeznaczon
     """
 )

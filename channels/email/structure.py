@@ -29,6 +29,8 @@ MIN_WINDOW = 1_024
 
 _MAX_DELIMITER = 300
 _GUESSED_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\n(?=content-|\r?\n)", re.IGNORECASE)
+_LOST_TYPE = re.compile(rb"\s{0,20}--[^\r\n]{1,200}\r?\ncontent-type:", re.IGNORECASE)
+"""The body of a multipart whose header lost its Content-Type on the way."""
 _NEAR = 1_048_576
 _NO_HEADERS = Headers()
 
@@ -75,6 +77,8 @@ class Entity:
     def _default_type(self) -> str:
         """RFC 2045 §5.2 and RFC 2046 §5.1.5; a bare 'text' or 'multipart', as old mailers write, keeps its kind."""
         if self.content_type == "multipart" or (not self.content_type and "boundary" in self.parameters):
+            return "multipart/mixed"
+        if not self.content_type and self.parent is None and _LOST_TYPE.match(self.source, self.body):
             return "multipart/mixed"
         digest = self.parent is not None and self.parent.content_type == "multipart/digest"
         return "message/rfc822" if digest and not self.content_type else "text/plain"
@@ -130,10 +134,11 @@ def _described(block: bytes) -> Described | None:
 class Tree:
     """The parsed message: `root`, and in `remarks` what had to be given up."""
 
-    def __init__(self, source: bytes) -> None:
+    def __init__(self, source: bytes, *, depth: int = 0, leaf_count: int = 0) -> None:
+        """Parse `source`, which is a part of another mail where it has a `depth`; that mail has `leaf_count` leaves."""
         self.source = source
         self.remarks: list[str] = []
-        self._leaves = 0
+        self.leaf_count = leaf_count
         self._window = ALL_WINDOWS
         self._open: list[tuple[Entity, bytes]] = []
         self._boundaries: dict[bytes, int] = {}
@@ -143,6 +148,7 @@ class Tree:
         if block.cut:
             self.remarks.append("The headers are larger than 100 KB and were cut.")
         self.root = Entity(source, start, block.body, describe(block.headers), None)
+        self.root.depth = depth
         self._walk(self.root)
 
     def _walk(self, entity: Entity) -> None:
@@ -165,7 +171,7 @@ class Tree:
             leaf = None
             if closing:
                 self._leave(place).stop = position
-            elif self._leaves >= MAX_LEAVES:
+            elif self.leaf_count >= MAX_LEAVES:
                 self.remarks.append(f"The mail has more than {MAX_LEAVES} parts; the rest was left unread.")
                 return
             else:
@@ -229,7 +235,7 @@ class Tree:
         self._window -= body - start
         part = Entity(self.source, start, body, described, parent)
         parent.children.append(part)
-        self._leaves += not part.content_type.startswith("multipart/")
+        self.leaf_count += not part.content_type.startswith("multipart/")
         return part
 
     def _short_block(self, start: int) -> tuple[int, Described] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from channels.email import uuencode
@@ -11,10 +13,14 @@ from channels.email import uuencode
 MAX_PIECES = 10_000
 """Padded pieces of base64 that are joined; what follows is decoded as one."""
 
+PIECE = 262_144
+"""Bytes that are worked on at a time where that takes many times as much memory."""
+
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_LINES = _BASE64 + b"=\r\n\t"
 _BASE64_START = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
+_NO_LETTER = re.compile(r"[^a-z0-9]+")
 _PADDED = re.compile(rb"=+")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _SPACED = re.compile(rb"=[ \t]")
@@ -33,14 +39,26 @@ class Decoded(NamedTuple):
 
 def decode(data: bytes, encoding: str) -> Decoded:
     """`data` out of `encoding` (the Content-Transfer-Encoding value, lower case, without comments)."""
-    if encoding in ("quoted-printable", "quotedprintable", "quoted"):
+    kind = name_of(encoding)
+    if kind == "quoted-printable":
         return Decoded(quoted_printable(data))
-    if encoding in ("base64", "base-64", "b64", "x-base64"):
+    if kind == "base64":
         return base64(data)
-    if encoding in ("uuencode", "x-uuencode", "x-uue", "uue", "x-uu"):
+    if kind == "uuencode":
         found = uuencode.find(data)
         return Decoded(found[0].content) if found else Decoded(data, sound=False)
     return Decoded(data)
+
+
+@lru_cache(maxsize=128)
+def name_of(encoding: str) -> str:
+    """What `encoding` means, however it is spelt: 'quoted-printable', 'base64', 'uuencode'; '' for no encoding."""
+    letters = _NO_LETTER.sub("", encoding[:40].lower()).removeprefix("x")
+    if letters.startswith("quote") or letters == "qp":
+        return "quoted-printable"
+    if letters in ("base64", "b64"):
+        return "base64"
+    return "uuencode" if letters in ("uuencode", "uue", "uu") else ""
 
 
 def quoted_printable(data: bytes) -> bytes:
@@ -48,11 +66,20 @@ def quoted_printable(data: bytes) -> bytes:
     if b"=" not in data:
         return data
     if _SPACED.search(data):
-        data = _SOFT_BREAK.sub(b"=", data)
+        data = b"".join([_SOFT_BREAK.sub(b"=", piece) for piece in _in_pieces(data)])
     if b"=\r" in data and _BARE_CR.search(data):
         # binascii takes '=\r' for a soft break that lasts up to the next '\n'.
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return binascii.a2b_qp(data)
+
+
+def _in_pieces(data: bytes) -> Iterator[bytes]:
+    """`data` in pieces that end with a line: a substitution keeps all that it left until it is done."""
+    position = 0
+    while position < len(data):
+        stop = data.find(b"\n", position + PIECE) + 1 or len(data)
+        yield data[position:stop]
+        position = stop
 
 
 def base64(data: bytes) -> Decoded:

@@ -5,7 +5,7 @@
                                          400 403 408 409 413 415 422 503: nothing was stored, see `posted`
     GET  /forms/{form}                   200 the page
     GET  /forms/{form}/thanks/{receipt}  200 the number, or that it is coming
-    GET  /forms/form.css, /forms/pow.js  200
+    GET  /forms/form.css, /forms/pow.js, /forms/keep.js  200
     404 for a form that is not defined and a receipt that is not ours; 405 for other methods
 
 A refused post gets its own page back with the text in it, so that nobody types twice.
@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
-from channels import Accept, Busy, TooLarge
+from channels import Accept, Busy, TooLarge, body, wording
 from channels.client_address import client_address, neighbourhood, networks
-from channels.form import abuse, body, challenge, pages, submission, visit, wording
+from channels.form import abuse, challenge, pages, submission, visit
 from channels.form.challenge import Standing, Token
 from channels.form.definition import Definition
-from channels.form.posted import NotTaken, Posted
 from channels.form.visit import Visit
+from channels.posted import NotTaken, Posted
 from config import secret
 from config.pages import guard, preferred
 from config.settings import Settings

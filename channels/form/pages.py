@@ -14,13 +14,13 @@ import msgspec
 from aiohttp import web
 
 from channels.form.definition import Definition, Question, in_language
-from channels.form.posted import Complaint, NotTaken, Posted
 from channels.form.visit import Visit
+from channels.posted import Complaint, NotTaken, Posted
 from config.pages import TEMPLATES, environment, guard, stylesheet, texts
 from config.settings import Settings
 
 FOLDER = TEMPLATES / "form"
-ASSETS = {"form.css": "text/css", "pow.js": "text/javascript"}
+ASSETS = {"form.css": "text/css", "pow.js": "text/javascript", "keep.js": "text/javascript"}
 RETRY_SECONDS = 5
 GIVEN_BACK = frozenset({"wrong", "foreign", "expired", "altered", "busy", "large", "many"})
 """Reasons that show the form again, with the text, where any could be read."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from channels import Malformed
-from channels.form import typed_address, wording
+from channels import Malformed, wording
+from channels.form import typed_address
 from channels.form.definition import CLOSED, MAPPED, Definition, Question, in_language
-from channels.form.posted import Complaint, NotTaken, Posted, Upload
+from channels.posted import Complaint, NotTaken, Posted, Upload
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage
 
 LONGEST_ADDRESS = 254

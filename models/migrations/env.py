@@ -9,10 +9,13 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
+import models.answer_window
 import models.blocks
 import models.contact
+import models.conversation
 import models.cursor
 import models.ledger
+import models.page_link
 import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.database import connect
 from tests.chaos.judge import Verdict, judge
+from tests.chaos.providers import Providers
 from tests.chaos.relay import Mailbox
 from tests.chaos.site import Site
 from tests.chaos.witness import Witness
@@ -83,21 +84,28 @@ async def run(
         mailbox = Mailbox(folder / "faults", lambda: site.kill("worker") if site else None)
         server = await mailbox.serve()
         port = server.sockets[0].getsockname()[1]
+        providers = Providers(folder / "faults", mailbox.kill_workers)
+        await providers.__aenter__()
         site = Site(
             folder,
+            **providers.settings,
             GUICHET_MAIL__RELAY__HOST="127.0.0.1",
             GUICHET_MAIL__RELAY__PORT=str(port),
             GUICHET_MAIL__RELAY__SECURITY="none",
         )
         try:
             await asyncio.to_thread(site.__enter__)
-            witness = Witness(site.smtp_port, site.http_port, random.Random(seed))
+            chance = random.Random(seed)
+            providers.open(site.http_port, chance)
+            witness = Witness(site.smtp_port, site.http_port, chance, providers)
             stop = asyncio.Event()
             load = asyncio.create_task(witness.load(RATE, stop))
             await _first_settled(site)
             counts = await _trials(site, points, outages, trials, say, until=began + 60 * minutes)
             stop.set()
             await load
+            await _quiet(site)
+            await providers.finish()
             await _quiet(site)
             verdict = await judge(witness, mailbox, site.database_url)
         except BaseException:
@@ -106,6 +114,7 @@ async def run(
         finally:
             await asyncio.to_thread(site.__exit__)
             server.close()
+            await providers.__aexit__()
             if mounted:
                 await asyncio.to_thread(_unmount, folder)
     return Report(counts, verdict, time.monotonic() - began)

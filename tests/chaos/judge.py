@@ -29,6 +29,8 @@ class Verdict:
     acknowledged_twice: int
     unsure: int
     """Acknowledgements that may or may not have arrived when a worker died in the air: not sent again."""
+    untold: int
+    """Messages that a provider took, and whose state is not the last one that it told of."""
     slowest_seconds: float
     missing: tuple[str, ...] = ()
     """Of the lost: id, and the state of the inbox item that holds it, if there is one."""
@@ -37,7 +39,7 @@ class Verdict:
     def clean(self) -> bool:
         """Whether every promise was kept."""
         wrong = (self.lost, self.doubled, self.misthreaded, self.difference, self.quarantined, self.pending)
-        return not any((*wrong, self.acknowledged_twice, self.refused, self.unanswered))
+        return not any((*wrong, self.acknowledged_twice, self.refused, self.unanswered, self.untold))
 
 
 async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdict:
@@ -48,6 +50,7 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
         tickets = {row.subject: row.times for row in await connection.execute(_TICKETS)}
         balances = await balance(connection)
         [outbox] = await connection.execute(_OUTBOX)
+        lines = (await connection.execute(_READ)).scalar_one()
         slowest = (await connection.execute(_SLOWEST)).scalar_one()
         names = {name for name, _ticket, _times in stored}
         absent = [sent.id for sent in witness.sent.values() if sent.accepted and sent.id not in names]
@@ -58,6 +61,7 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
     where = {name: ticket_id for name, ticket_id, _times in stored}
     times = {name: count for name, _ticket, count in stored}
     accepted = [sent for sent in witness.sent.values() if sent.accepted]
+    recipients = mailbox.recipients + witness.providers.recipients
     return Verdict(
         accepted=len(accepted),
         refused=sum(bool(sent.refused) for sent in witness.sent.values()),
@@ -68,9 +72,10 @@ async def judge(witness: Witness, mailbox: Mailbox, database_url: str) -> Verdic
         difference=sum(abs(row.difference) for row in balances),
         quarantined=sum(row.quarantined for row in balances),
         pending=sum(row.pending for row in balances) + outbox.pending,
-        acknowledged=sum(mailbox.recipients.values()),
-        acknowledged_twice=sum(count - 1 for count in mailbox.recipients.values()),
+        acknowledged=sum(recipients.values()),
+        acknowledged_twice=sum(count - 1 for count in recipients.values()),
         unsure=outbox.unsure,
+        untold=witness.providers.told - lines,
         slowest_seconds=float(slowest or 0),
         missing=tuple(missing),
     )
@@ -83,6 +88,7 @@ _STORED = text(
     FROM message WHERE direction = 'in' GROUP BY 1
     """
 )
+_READ = text("SELECT count(*) FROM message WHERE direction = 'out' AND delivery = 'read'")
 _HELD = text(
     "SELECT id, channel, state, outcome, attempts, last_error, due_at - now() AS due FROM inbox"
     " WHERE position(convert_to(:name, 'UTF8') IN body) > 0"

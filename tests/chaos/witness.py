@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from tests.chaos.providers import Providers
+
 CRLF = b"\r\n"
 
 
@@ -32,6 +34,11 @@ class Sent:
         """Whether it goes through the form: every tenth new matter does."""
         return self.id == self.root and int(self.id.split("-")[1].split("@")[0]) % 10 == 0
 
+    @property
+    def line(self) -> bool:
+        """Whether it is a line by WhatsApp or SMS."""
+        return self.sender.startswith("+")
+
 
 @dataclass(slots=True)
 class Witness:
@@ -40,6 +47,7 @@ class Witness:
     smtp_port: int
     http_port: int
     random: random.Random
+    providers: Providers
     sent: dict[str, Sent] = field(default_factory=dict)
     roots: list[Sent] = field(default_factory=list)
     sending: set[asyncio.Task[None]] = field(default_factory=set)
@@ -64,7 +72,8 @@ class Witness:
             root = self.random.choice(answerable)
             sent = Sent(f"reply-{count}@chaos.example", root.id, root.sender)
         else:
-            sent = Sent(f"root-{count}@chaos.example", f"root-{count}@chaos.example", f"c{count}@d{count}.example")
+            sender = f"+336{count:08}" if count % 5 in (1, 2) else f"c{count}@d{count}.example"
+            sent = Sent(f"root-{count}@chaos.example", f"root-{count}@chaos.example", sender)
             self.roots.append(sent)
         self.sent[sent.id] = sent
         return sent
@@ -75,16 +84,21 @@ class Witness:
         while not message.accepted and not message.refused and message.tries < 600:
             message.tries += 1
             try:
-                answer = await (self._post(message) if message.form else self._mail(message))
+                answer = await self._hand_over(message)
             except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError):
                 answer = ""  # no reply: it may have been taken or not
-            if answer.startswith(("250", "201", "202")):
+            if answer.startswith(("250", "201", "202", "200")):
                 message.accepted = True
-            elif answer.startswith("5") and not answer.startswith("503 "):
+            elif answer.startswith("5") and not answer.startswith("503"):
                 message.refused = answer
             else:
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 1.5)
+
+    async def _hand_over(self, message: Sent) -> str:
+        if message.line:
+            return await self.providers.line(message.id, message.sender, message.root)
+        return await (self._post(message) if message.form else self._mail(message))
 
     async def _mail(self, message: Sent) -> str:
         """One SMTP transaction; the reply to the last dot, or the first reply that is no yes."""

@@ -17,11 +17,10 @@ from models.envelope import Envelope
 from models.ledger import Claim
 from tests.quality.corpus import CONVERSATIONS, Case
 from tests.quality.figures import Score, see
-from workers.batch import Draft, Item, Office
-from workers.dedupe import fingerprint
+from workers.batch import Item, Office
 from workers.known import Known
 from workers.rules import Rules
-from workers.settle import decide
+from workers.settle import decide, drafts_of
 
 OURS = "support@guichet.example"
 """The address that the mails of a corpus write to."""
@@ -30,7 +29,7 @@ OURS = "support@guichet.example"
 def scores(cases: Sequence[Case]) -> Iterator[Score]:
     """The scores of every `threads` folder among `cases`, each folder a desk of its own."""
     told = [case for case in cases if case.about == CONVERSATIONS and "thread" in case.expect]
-    for _, group in groupby(told, key=lambda case: case.path.parent):
+    for _, group in groupby(told, key=lambda case: case.folder):
         desk = list(group)
         yield from _compared(desk, _tickets(desk))
 
@@ -44,16 +43,15 @@ def _tickets(cases: Sequence[Case]) -> list[int]:
     numbers: dict[int, int] = {}
     found = []
     for place, case in enumerate(cases):
-        draft = _draft(case, place)
+        [draft] = drafts_of(_item(case, place), office)
         decide(draft, known, office, first)
         ticket = draft.ticket or (draft.first.ticket if draft.first else None)
         found.append(numbers.setdefault(id(ticket), len(numbers) + 1) if ticket else 0)
     return found
 
 
-def _draft(case: Case, place: int) -> Draft:
-    raw = case.raw()
-    message = see(raw).message
+def _item(case: Case, place: int) -> Item:
+    message = see(case.raw).message
     envelope = Envelope(
         channel="email",
         account=OURS,
@@ -64,8 +62,7 @@ def _draft(case: Case, place: int) -> Draft:
         trace_id=f"{place:032x}",
         lane=f"email:{message.sender.address}",
     )
-    item = Item(Claim(place, 1), envelope, (message,))
-    return Draft(item, message, fingerprint(message, envelope))
+    return Item(Claim(place, 1), envelope, (message,))
 
 
 def _compared(cases: Sequence[Case], tickets: Sequence[int]) -> Iterator[Score]:

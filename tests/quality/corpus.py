@@ -1,7 +1,8 @@
 """A corpus: raw mails with what must be read in each.
 
 Enters: a folder. Leaves: its cases and conversations. A mail without expected values is no case; expected values
-without their mail, or with a key that nobody knows, raise `ValueError`, since they would measure nothing.
+without their mail raise `OSError` or `KeyError`, those with a key that nobody knows `ValueError`: they would measure
+nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 EXPECTED = "expected.jsonl"
-"""One line a mail: {"file", "lang", "set", "expect"}."""
+"""One line a mail: {"file" or "mail", "lang", "set", "expect"}."""
+REPLIES = "reply"
+"""The folder, with those in it, whose phrases are about the new words."""
 CONVERSATIONS = "threads"
 """The folder whose mails are put into tickets, in the order of their lines."""
 HEADERS = ("subject", "from_addr", "from_name", "message_id", "in_reply_to", "references", "to", "cc")
@@ -27,22 +30,16 @@ KEYS = frozenset((*HEADERS, *BODY, *MACHINE, "thread"))
 class Case:
     """One mail and what must be read in it."""
 
-    path: Path
+    name: str
+    """Folder and file, or line."""
     about: str
-    """The name of its folder: in `reply` the words `contains` and `absent` speak of the new words."""
+    """`reply`, `threads` or the name of its folder: what its phrases are about."""
     language: str
     source: str
     """The suite that it comes from."""
     expect: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Folder and file."""
-        return f"{self.path.parent.name}/{self.path.name}"
-
-    def raw(self) -> bytes:
-        """The mail, byte for byte."""
-        return self.path.read_bytes()
+    folder: Path
+    raw: bytes
 
 
 def load(folder: Path) -> list[Case]:
@@ -51,23 +48,26 @@ def load(folder: Path) -> list[Case]:
     for case in found:
         if unknown := case.expect.keys() - KEYS:
             raise ValueError(f"{case.name}: expects {', '.join(sorted(unknown))}, which nothing measures")
-        if not case.path.is_file():
-            raise ValueError(f"{case.name}: there is no such mail")
     return found
 
 
 def _cases(folder: Path) -> Iterator[Case]:
     for table in sorted(folder.rglob(EXPECTED)):
-        for line in table.read_text("utf-8").splitlines():
-            row = json.loads(line)
-            yield _case(table.parent, table.parent / row["file"], row)
+        for number, line in enumerate(table.read_text("utf-8").split("\n"), start=1):
+            if line:
+                row = json.loads(line)
+                name = row.get("file", "")
+                raw = (table.parent / name).read_bytes() if name else row["mail"].encode()
+                yield _case(table.parent, name or f"line {number}", raw, row)
     for path in sorted(folder.rglob("*.eml")):
         beside = path.with_suffix(".json")
         row = json.loads(beside.read_bytes()) if beside.is_file() else {}
         if "expect" in row:
-            yield _case(path.parent, path, row)
+            yield _case(path.parent, path.name, path.read_bytes(), row)
 
 
-def _case(folder: Path, path: Path, row: dict[str, Any]) -> Case:
+def _case(folder: Path, name: str, raw: bytes, row: dict[str, Any]) -> Case:
     expect = {key: value for key, value in row["expect"].items() if value is not None}
-    return Case(path, folder.name, row.get("lang") or "", row.get("set") or folder.name, expect)
+    source = row.get("set") or folder.name
+    about = next((part for part in reversed(folder.parts) if part in (REPLIES, CONVERSATIONS)), folder.name)
+    return Case(f"{folder.name}/{name}", about, row.get("lang") or "", source, expect, folder, raw)

@@ -15,9 +15,11 @@ from channels.email.inbound import inbound
 from channels.email.machine_mail import Verdict, judge
 from channels.email.mail import Mail
 from channels.email.mime import read
+from channels.email.reply_text import new_words
 from models.envelope import AttachedFile, Envelope, InboundMessage
 from tests.quality.compare import is_exact, loses_words, similarity, token_f1
-from tests.quality.corpus import Case
+from tests.quality.corpus import REPLIES, Case
+from tests.quality.generated import Reply
 
 FAMILIES = {
     "bounce": {"bounce", "delay"},
@@ -69,7 +71,7 @@ def see(raw: bytes) -> Seen:
 
 def scores(case: Case) -> Iterator[Score]:
     """Every score that the expected values of `case` allow."""
-    seen = see(case.raw())
+    seen = see(case.raw)
     for found in (*_headers(case, seen), *_files(case, seen), *_body(case, seen)):
         yield found._replace(case=case.name)
     for found in (*_new_words(case, seen), *_machine(case, seen)):
@@ -130,7 +132,7 @@ def _body(case: Case, seen: Seen) -> Iterator[Score]:
     if "text" in case.expect:
         near = similarity(seen.mail.text, case.expect["text"])
         yield Score("body similarity", near, "", f"{seen.mail.text[:200]!r}")
-    if case.about != "reply":
+    if case.about != REPLIES:
         yield from _phrases(case, seen.mail.text, "body phrases")
 
 
@@ -139,16 +141,26 @@ def _new_words(case: Case, seen: Seen) -> Iterator[Score]:
     if "nospace" in case.expect:
         same = "".join(found.split()) == "".join(case.expect["nospace"].split())
         yield _agreement("new text exact", same, repr(found[:300]))
-    if case.about == "reply":
+    if case.about == REPLIES:
         yield from _phrases(case, found, "new text phrases")
     if "exact" not in case.expect:
         return
-    expected, note = case.expect["exact"], repr(found[:400])
+    yield from _compared(found, case.expect["exact"])
+    if case.language == "fr":
+        yield Score("French token F1", token_f1(found, case.expect["exact"]), "", repr(found[:400]))
+
+
+def _compared(found: str, expected: str) -> Iterator[Score]:
+    note = repr(found[:400])
     yield _agreement("new text exact", is_exact(found, expected), note)
     yield Score("new text token F1", token_f1(found, expected), "", note)
     yield _agreement("customer words kept", not loses_words(found, expected), note)
-    if case.language == "fr":
-        yield Score("French token F1", token_f1(found, expected), "", note)
+
+
+def scores_of_reply(reply: Reply) -> Iterator[Score]:
+    """The scores of a reply that was made up."""
+    for found in _compared(new_words(reply.text), reply.new):
+        yield found._replace(case=f"{reply.shape}: {reply.text[:200]!r}")
 
 
 def _phrases(case: Case, text: str, figure: str) -> Iterator[Score]:

@@ -54,11 +54,10 @@ class Resolver:
         self, nameservers: list[str], timeout_seconds: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
-        for server in nameservers:
-            address, port = _server(server)
-            self._resolver.nameserver_ports[address] = port
-        if nameservers:
-            self._resolver.nameservers = [_server(server)[0] for server in nameservers]
+        self.servers = [_server(server) for server in nameservers]
+        if self.servers:
+            self._resolver.nameserver_ports = dict(self.servers)
+            self._resolver.nameservers = [address for address, _ in self.servers]
         self._resolver.timeout = timeout_seconds / 2
         self._resolver.lifetime = timeout_seconds
         self._known: dict[tuple[str, str], tuple[list[Any], float]] = {}

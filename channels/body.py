@@ -26,8 +26,8 @@ from aiohttp import (
 )
 from aiohttp.http_exceptions import HttpProcessingError
 
-from channels.form.charset import decode
-from channels.form.posted import NotTaken, Posted, Upload
+from channels.charset import decode
+from channels.posted import NotTaken, Posted, Upload
 
 TEXT_BYTES = 1_000_000
 """A body without files: parsing more than this would keep others waiting."""

@@ -1,0 +1,1 @@
+"""Stand-ins for providers that cannot be reached: real HTTP servers on loopback, as strict as the originals."""

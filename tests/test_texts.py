@@ -1,0 +1,46 @@
+"""The words of windows, pages and letters: both languages say the same things."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from config.letters import letter
+from config.pages import TEMPLATES
+
+
+@pytest.mark.parametrize("folder", ["chat", "portal"])
+def test_both_languages_say_the_same_things(folder: str) -> None:
+    texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
+
+    def keys(table: dict[str, Any], path: str = "") -> set[str]:
+        return {
+            place
+            for name, value in table.items()
+            for place in (keys(value, f"{path}{name}.") if isinstance(value, dict) else {path + name})
+        }
+
+    def places(table: dict[str, Any], path: str = "") -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name, value in table.items():
+            if isinstance(value, dict):
+                found |= places(value, f"{path}{name}.")
+            else:
+                found[path + name] = set(re.findall(r"\{(\w+)\}", value))
+        return found
+
+    assert keys(texts["fr"]) == keys(texts["en"])
+    assert places(texts["fr"]) == places(texts["en"])
+
+
+@pytest.mark.parametrize("name", ["link", "absence"])
+def test_letters_name_the_same_values_in_both_languages(name: str) -> None:
+    values = {"number": "7", "lines": "words", "link": ""}
+    for language in ("fr", "en", "xx"):
+        subject, body = letter(name, language, **values)
+        assert "7" in subject
+        assert "{" not in subject + body
+    assert letter(name, "fr", **values) != letter(name, "en", **values) == letter(name, "xx", **values)
