@@ -17,8 +17,8 @@ from workers.known import Known, KnownIdentity, load_tickets
 from workers.resemble import Sketch
 from workers.said import Lately, Said
 
-MOST = 20
-"""Messages of an identity that a new one is compared with, the newest."""
+MOST = 40
+"""Messages from and to an identity that are looked at, the newest: whoever chats for hours must not cost more."""
 
 
 async def meet(connection: AsyncConnection, known: Known, settings: Resemble) -> None:
@@ -64,10 +64,10 @@ _ACQUAINTED = text(
     LEFT JOIN LATERAL (
         SELECT lately.* FROM identity CROSS JOIN LATERAL (
             SELECT id, ticket_id, sketch FROM message
-            WHERE identity_id = identity.id AND created_at > :since AND sketch IS NOT NULL
+            WHERE identity_id = identity.id AND created_at > :since
             ORDER BY created_at DESC LIMIT :most
         ) AS lately
-        WHERE identity.contact_id = contact.id
+        WHERE identity.contact_id = contact.id AND lately.sketch IS NOT NULL
     ) AS said ON true
     WHERE contact.id = ANY(:contacts)
     ORDER BY said.id
