@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from sqlalchemy import BigInteger, UniqueConstraint
@@ -54,3 +55,8 @@ class AcknowledgementCount(SQLModel, table=True):
     hour: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     """Hours since 1970-01-01T00:00Z."""
     count: int = 0
+
+
+def hour_of(moment: datetime) -> int:
+    """Hours since 1970-01-01T00:00Z."""
+    return int(moment.timestamp() // 3600)

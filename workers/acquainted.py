@@ -13,11 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Resemble
-from workers.known import Known, KnownIdentity, Said, load_tickets
+from workers.known import Known, KnownIdentity, load_tickets
 from workers.resemble import Sketch
+from workers.said import Lately, Said
 
-MOST = 20
-"""Messages of an identity that a new one is compared with, the newest."""
+MOST = 40
+"""Messages from and to an identity that are looked at, the newest: whoever chats for hours must not cost more."""
 
 
 async def meet(connection: AsyncConnection, known: Known, settings: Resemble) -> None:
@@ -25,30 +26,28 @@ async def meet(connection: AsyncConnection, known: Known, settings: Resemble) ->
     identities = known.identities.values()
     await _acquaint(connection, identities, now=known.now, window=timedelta(hours=settings.hours))
     if settings.merge:
-        numbers = {said.ticket_id for identity in identities for said in identity.said}
-        await load_tickets(connection, known, numbers - known.tickets.keys())
+        numbers = {said.ticket_id for identity in identities for said in identity.lately.said}
+        await load_tickets(connection, known, numbers - known.tickets.keys(), ())
 
 
 async def _acquaint(
     connection: AsyncConnection, identities: Collection[KnownIdentity], *, now: datetime, window: timedelta
 ) -> None:
     """Let each identity share what its contact said within `window`, by whichever address."""
-    contacts = {identity.contact_id: list[KnownIdentity]() for identity in identities if identity.contact_id}
-    if not contacts:
-        return
+    contacts: dict[int, Lately] = {}
     for identity in identities:
         if identity.contact_id:
-            contacts[identity.contact_id].append(identity)
-            identity.said = contacts[identity.contact_id][0].said
+            identity.lately = contacts.setdefault(identity.contact_id, identity.lately)
+    if not contacts:
+        return
     rows = await connection.execute(
         _ACQUAINTED, {"contacts": sorted(contacts), "now": now, "since": now - window, "most": MOST}
     )
     for row in rows:
-        for identity in contacts[row.contact_id]:
-            identity.tier, identity.overdue = row.tier, row.overdue
+        lately = contacts[row.contact_id]
+        lately.tier, lately.overdue = row.tier, row.overdue
         if row.message_id is not None:
-            said = Said(Sketch.read(row.sketch), message_id=row.message_id, ticket_id=row.ticket_id)
-            contacts[row.contact_id][0].said.append(said)
+            lately.said.append(Said(Sketch.read(row.sketch), message_id=row.message_id, ticket_id=row.ticket_id))
 
 
 _ACQUAINTED = text(
@@ -65,10 +64,10 @@ _ACQUAINTED = text(
     LEFT JOIN LATERAL (
         SELECT lately.* FROM identity CROSS JOIN LATERAL (
             SELECT id, ticket_id, sketch FROM message
-            WHERE identity_id = identity.id AND created_at > :since AND sketch IS NOT NULL
+            WHERE identity_id = identity.id AND created_at > :since
             ORDER BY created_at DESC LIMIT :most
         ) AS lately
-        WHERE identity.contact_id = contact.id
+        WHERE identity.contact_id = contact.id AND lately.sketch IS NOT NULL
     ) AS said ON true
     WHERE contact.id = ANY(:contacts)
     ORDER BY said.id

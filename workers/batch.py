@@ -11,8 +11,9 @@ from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
-from workers.known import KnownIdentity, KnownTicket, Said
+from workers.known import KnownIdentity, KnownTicket
 from workers.resemble import Sketch
+from workers.said import Said
 from workers.thread import Writer
 from workers.triage import Rules, Triage
 

@@ -15,24 +15,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.contact import hour_of
 from workers.keys import Address, address_key, hash_key
-from workers.resemble import Sketch
+from workers.said import Lately
 
 CROWD = 50
 """Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
 MOST_RECENT = 1_000
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
-
-
-@dataclass(slots=True)
-class Said:
-    """What a contact said lately: a stored message, or one of this batch."""
-
-    sketch: Sketch
-    message_id: int = 0
-    ticket_id: int = 0
-    ticket: KnownTicket | None = None
-    """Of a message of this batch; its numbers follow once all are drawn."""
 
 
 @dataclass(slots=True)
@@ -50,13 +40,9 @@ class KnownIdentity:
     language: str = ""
     recent: dict[int, int] = field(default_factory=dict)
     """Bare subject's key → messages within the window (rule A18)."""
+    lately: Lately = field(default_factory=Lately)
     person: KnownIdentity | None = None
     """Of a new one: another address of the same person, whose contact it shares."""
-    tier: str = ""
-    overdue: bool = False
-    """Whether an open ticket of the contact is past its commitment."""
-    said: list[Said] = field(default_factory=list)
-    """What the contact said lately, oldest first; shared by all identities of a contact."""
     new: bool = True
     changed: bool = False
     consent_changed: bool = False
@@ -231,12 +217,12 @@ async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) ->
         for row in await connection.execute(_CROWDED, {"keys": crowded, "labels": list(wanted.labels), "most": CROWD}):
             known.keys[row.key][row.ticket_id] = row.own
             numbers.add(row.ticket_id)
-    await _tickets(connection, known, numbers, wanted.conversations)
+    await load_tickets(connection, known, numbers, wanted.conversations)
     if wanted.conversations and wanted.young_seconds:
         await _openings(connection, known, wanted)
     merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     while merged:
-        await _tickets(connection, known, merged, ())
+        await load_tickets(connection, known, merged, ())
         merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
     await _successors(connection, known)
 
@@ -247,21 +233,17 @@ async def _successors(connection: AsyncConnection, known: Known) -> None:
     while ended:
         rows = await connection.execute(_CONTINUING, {"ids": list(ended)})
         numbers = {row.id for row in rows}
-        await _tickets(connection, known, numbers - known.tickets.keys(), ())
+        await load_tickets(connection, known, numbers - known.tickets.keys(), ())
         for number in sorted(numbers):
             ticket = known.tickets[number]
             known.successors[ticket.continues or 0] = ticket
         ended = {number for number in numbers if known.tickets[number].ended_at}
 
 
-async def load_tickets(connection: AsyncConnection, known: Known, numbers: Collection[int]) -> None:
-    """Lock and load further tickets by their numbers."""
-    await _tickets(connection, known, numbers, ())
-
-
-async def _tickets(
+async def load_tickets(
     connection: AsyncConnection, known: Known, numbers: Collection[int], conversations: Collection[str]
 ) -> None:
+    """Lock and load tickets by number, and open ones by conversation."""
     if not numbers and not conversations:
         return
     found = await connection.execute(_TICKETS, {"ids": list(numbers), "conversations": list(conversations)})
@@ -305,11 +287,6 @@ async def _budgets(
         known.spent[row.scope] = row.spent
         if row.first <= hour - 167:
             known.week[row.scope] = row.total / 168
-
-
-def hour_of(moment: datetime) -> int:
-    """Hours since 1970-01-01T00:00Z."""
-    return int(moment.timestamp() // 3600)
 
 
 async def draw(connection: AsyncConnection, counts: Sequence[tuple[str, int]]) -> list[list[int]]:

@@ -10,13 +10,14 @@ would spill into the next one, so those who add keep within the bound.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterable
 from functools import cache
 
-WIDTH = 48
-"""Bits of a lane."""
+WIDTH = 64
+"""Bits of a lane: those of a machine word, which arrays can take apart."""
 HALF = 1 << (WIDTH - 1)
-OCTETS = WIDTH // 8
 
 
 def pack(numbers: Iterable[int]) -> int:
@@ -30,8 +31,17 @@ def pack(numbers: Iterable[int]) -> int:
 
 def unpack(packed: int, count: int) -> list[int]:
     """The `count` numbers of a vector."""
-    octets = (packed + _bias(count)).to_bytes(OCTETS * count + 1, "little")
-    return [int.from_bytes(octets[at : at + OCTETS], "little") - HALF for at in range(0, OCTETS * count, OCTETS)]
+    octets = ((packed + _bias(count)) & _mask(count)).to_bytes(8 * count, "little")
+    numbers = array("Q", octets)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return [number - HALF for number in numbers]
+
+
+@cache
+def _mask(count: int) -> int:
+    """As many ones as the lanes have bits: what was carried out of the last lane is not part of it."""
+    return (1 << (WIDTH * count)) - 1
 
 
 @cache

@@ -139,10 +139,11 @@ class Model:
     def strongest(self, scores: Scores, label: str, most: int) -> list[tuple[str, float]]:
         """The words and pairs that spoke most for `label` rather than for the others, with how much, in log-odds."""
         strong, share = self._strong[label], self.about.scale / scores.length
-        pulls = [(strong[unit] * share, unit) for unit in strong.keys() & scores.words]
-        pulls += [(strong[unit] * share, unit) for unit in scores.pairs if unit in strong]
-        pulls.sort(key=_strongest_first)
-        return [(_name(unit), pull) for pull, unit in pulls[:most] if pull >= LEAST_NAMED]
+        least = LEAST_NAMED / share
+        pulls = [(-strong[word], word) for word in scores.words if word in strong]
+        pulls += [(-strong[pair], " ".join(pair)) for pair in scores.pairs if pair in strong]
+        pulls.sort()
+        return [(name, -pull * share) for pull, name in pulls[:most] if -pull >= least]
 
     def _sum(self, words: set[str]) -> int:
         """What the words weigh together. Those that are met for the first time are worked out and remembered."""
@@ -171,15 +172,6 @@ class Model:
         for label, weight in zip(self.about.labels, weights, strict=True):
             if weight - mean > self._least:
                 strong[label][unit] = weight - mean
-
-
-def _strongest_first(pull: tuple[float, Unit]) -> tuple[float, str]:
-    return -pull[0], _name(pull[1])
-
-
-def _name(unit: Unit) -> str:
-    """A word or pair as people read it."""
-    return " ".join(unit) if isinstance(unit, tuple) else unit
 
 
 def _rows(table: Table) -> list[int]:

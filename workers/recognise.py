@@ -12,9 +12,10 @@ from typing import Any
 
 from config.settings import Resemble
 from workers.batch import Draft
-from workers.known import Known, KnownTicket, Said
+from workers.known import Known, KnownTicket
 from workers.lexicon import fold, tokens
 from workers.resemble import LEAST, Sketch, nearest
+from workers.said import Said
 
 ENDED = ("resolved", "closed")
 READ = 1000
@@ -25,7 +26,7 @@ def recognise(draft: Draft, known: Known, settings: Resemble) -> KnownTicket | N
     """Find what the message says again. Returns the ticket that it is to join, None for none."""
     sketch = _sketch(draft)
     assert draft.identity is not None  # noqa: S101 - set by decide
-    said = draft.identity.said
+    said = draft.identity.lately.said
     place, score = nearest(sketch, [one.sketch for one in said])
     if score < settings.score or draft.proof == "failed" or not settings.hours:
         return None
@@ -43,7 +44,7 @@ def remember(draft: Draft) -> None:
     sketch = _sketch(draft)
     if draft.identity is not None and draft.proof != "failed" and len(sketch.words) >= LEAST:
         draft.said = Said(sketch, ticket=draft.ticket)
-        draft.identity.said.append(draft.said)
+        draft.identity.lately.said.append(draft.said)
 
 
 def _sketch(draft: Draft) -> Sketch:
@@ -55,7 +56,7 @@ def _sketch(draft: Draft) -> Sketch:
     return draft.sketch
 
 
-def links(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, Any]]:
+def resemblances(drafts: Sequence[Draft], known: Known) -> Iterator[Mapping[str, Any]]:
     """The rows of what was recognised, once everything has its number."""
     for draft in drafts:
         if draft.resembles is None or draft.ticket is None:

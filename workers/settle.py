@@ -164,10 +164,10 @@ def categorise(draft: Draft, office: Office) -> None:
     identity = draft.identity
     assert identity is not None  # noqa: S101 - set by decide
     sender = Sender(
-        tier=identity.tier,
+        tier=identity.lately.tier,
         channel=draft.item.envelope.channel,
         earlier=sum(identity.recent.values()),
-        overdue=identity.overdue,
+        overdue=identity.lately.overdue,
     )
     draft.triage = triage(draft.message, office.rules, sender)
     draft.reasons["triage"] = "; ".join(draft.triage.why)

@@ -16,15 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from config.database import copy, to_json
-from models.contact import Contact, Identity
+from models.contact import Contact, Identity, hour_of
 from models.ledger import OutboxItem, complete
 from models.page_link import PageLink
 from models.resemblance import Resemblance
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
-from workers.known import Known, KnownIdentity, KnownTicket, draw, hour_of
-from workers.recognise import links, tell
+from workers.known import Known, KnownIdentity, KnownTicket, draw
+from workers.recognise import resemblances, tell
 
 
 class FencedError(Exception):
@@ -75,7 +75,7 @@ async def put(connection: AsyncConnection, items: Sequence[Item], drafts: Sequen
     await copy(connection, _table(Attachment), list(_attachments(kept)))
     await short_lines.put(connection, kept, known)
     await copy(connection, _table(TicketEvent), list(_events(tickets, known)))
-    await copy(connection, _table(Resemblance), list(links(kept, known)))
+    await copy(connection, _table(Resemblance), list(resemblances(kept, known)))
     await copy(connection, _table(OutboxItem), list(_outbox(kept, known)))
     pages = [
         d.acknowledgement.link for d in kept if d.acknowledgement is not None and d.acknowledgement.link is not None
