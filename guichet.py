@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -371,12 +371,19 @@ def reply(
 
 @app.command()
 def replay(
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Inbox items in quarantine; without any, all of them.")
-    ] = None,
+    ids: Annotated[list[int] | None, typer.Argument(help="Items in quarantine; by default all of them.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="With --dry-run: since when, UTC; all by default.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Show what today's rules would decide otherwise.")] = False,
+    json: Json = False,
 ) -> None:
-    """Take items out of quarantine and settle them again."""
+    """Take items out of quarantine and settle them again; or show what would be decided otherwise today."""
     from models import ledger, listing
+    from workers import rehearse
+
+    if dry:
+        start = (since or datetime(1970, 1, 1)).replace(tzinfo=UTC)  # noqa: DTZ001 - its zone is set here
+        rehearse.show(ask(lambda connection: rehearse.rehearse(connection, load(), start)), json=json)
+        return
 
     async def retry(connection: AsyncConnection) -> int:
         return await ledger.replay(connection, "inbox", ids or await listing.quarantined(connection))

@@ -113,7 +113,7 @@ def figures(judged: Sequence[Judged]) -> Figures:
             [
                 one.language == one.labelled.language
                 for one in judged
-                if one.labelled.language and len(one.labelled.text) > LONG_ENOUGH
+                if one.language and one.labelled.language and len(one.labelled.text) > LONG_ENOUGH
             ]
         ),
         priority=share([abs(wanted - given) <= 1 for wanted, given in ranks]),
