@@ -16,7 +16,7 @@ run: $(STAMP)   ## Set up, start everything, print the addresses; Ctrl-C ends it
 	@$(BIN)/guichet up
 
 test: $(STAMP)  ## Set up, run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP) ## What CI runs: format, lint, types, import contracts, dependencies, then the tests
 	$(BIN)/ruff format --check .

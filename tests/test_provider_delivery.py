@@ -84,7 +84,7 @@ async def test_the_acknowledgement_arrives_in_the_customers_language(answered: D
     [sent] = graph.taken
     assert (sent["to"], sent["type"]) == (meta.CUSTOMER, "text")
     assert sent["text"]["body"].startswith(
-        "Votre message est arrivé : numéro de suivi 1. Nous pensons répondre sous 24 "
+        "Message arrivé : numéro de suivi 1. Réponse prévue sous 24 "
     )
     assert sent["biz_opaque_callback_data"].endswith("@localhost")
     assert graph.wrong == []
@@ -95,7 +95,7 @@ async def test_the_acknowledgement_of_an_sms_arrives(phone_desk: Desk, carrier: 
     await phone_desk.dispatch()
     [sent] = carrier.taken
     assert (sent["From"], sent["To"]) == (twilio.NUMBER, twilio.CUSTOMER)
-    assert sent["Body"].startswith("Your message has arrived: tracking number 1.")
+    assert sent["Body"].startswith("Received: tracking number 1.")
     assert len(sent["Body"]) <= 160, "one segment"
     callback = urlsplit(sent["StatusCallback"])
     assert callback.path == "/webhooks/twilio/status"
@@ -168,7 +168,7 @@ async def test_a_carriers_stop_ends_everything(phone_desk: Desk, carrier: twilio
 
 
 async def test_outside_the_window_nothing_is_tried_but_a_template(answered: Desk, graph: meta.Meta) -> None:  # B72
-    await answered.rows("UPDATE conversation SET window_until = now() - interval '1 hour' RETURNING key")
+    await answered.rows("UPDATE answer_window SET window_until = now() - interval '1 hour' RETURNING key")
     await reply(answered)
     state, detail = await delivery(answered)
     assert state == "failed"

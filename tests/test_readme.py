@@ -181,9 +181,18 @@ def test_each_customer_gets_an_acknowledgement_in_their_language(
     terminal: Terminal, customer: str, language: str, words: str
 ) -> None:
     letters = [message_from_bytes(raw, policy=default) for raw in terminal.outgoing()]
-    [letter] = [letter for letter in letters if letter["To"] == customer]
+    [letter] = [letter for letter in letters if letter["To"] == customer and letter["Auto-Submitted"]]
     assert letter["Content-Language"] == language
     assert words in letter.get_content()
+
+
+def test_answers_reach_the_customer_in_the_same_thread(terminal: Terminal) -> None:
+    letters = [message_from_bytes(raw, policy=default) for raw in terminal.outgoing()]
+    answers = [letter for letter in letters if letter["To"] == "claire@example.com" and not letter["Auto-Submitted"]]
+    assert {letter["Subject"] for letter in answers} == {"[#1] Re: Wrong invoice"}
+    said = " ".join(letter.get_content() for letter in answers)
+    assert "a credit note is on its way" in said
+    assert "un avoir est en route" in said
 
 
 def test_the_balance_holds_after_all_of_it(terminal: Terminal) -> None:

@@ -159,7 +159,7 @@ async def test_the_window_of_a_conversation_is_known(phone_desk: Desk) -> None:
     await text(phone_desk)
     await text(phone_desk, **whatsapp(MessageSid="SM2"))
     rows = await phone_desk.rows(
-        "SELECT account, extract(epoch FROM window_until - now()) / 3600 AS hours FROM conversation ORDER BY account"
+        "SELECT account, extract(epoch FROM window_until - now()) / 3600 AS hours FROM answer_window ORDER BY account"
     )
     assert [row.account for row in rows] == [NUMBER, WHATSAPP_NUMBER]
     assert rows[0].hours is None

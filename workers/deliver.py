@@ -225,7 +225,8 @@ class Deliver:
         outbound = msgspec.convert(row.payload, OutboundMessage)
         if row.kind == "reply" and row.message_id is not None:
             async with self.database.engine.connect() as connection:
-                outbound = msgspec.structs.replace(outbound, attachments=await files_of(connection, row.message_id))
+                files = await files_of(connection, row.message_id)
+            outbound = msgspec.structs.replace(outbound, attachments=(*outbound.attachments, *files))
         words = page_link.fill(self._secret, outbound.text)
         outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)
