@@ -74,7 +74,7 @@ class Desk:
     async def __aenter__(self) -> Self:
         """Open the doors."""
         app = build(self.settings, connect(self.settings.database_url), self.settings.redis_url)
-        self.runner = web.AppRunner(app, access_log=None)
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.settings.http.port).start()
         self.http = ClientSession()

@@ -60,7 +60,7 @@ async def shop(desk: Desk) -> AsyncIterator[str]:
 
     app, port = web.Application(), free_port()
     app.router.add_get("/", page)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=2)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     yield f"http://127.0.0.1:{port}/"
