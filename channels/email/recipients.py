@@ -58,6 +58,7 @@ def bare(address: str) -> str:
     return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
+@lru_cache(maxsize=2048)
 def mailbox(address: str) -> str:
     """`bare`, and at Google without dots, which mean nothing there."""
     plain = bare(address)
