@@ -83,9 +83,7 @@ async def answered(phone_desk: Desk, graph: meta.Meta) -> Desk:
 async def test_the_acknowledgement_arrives_in_the_customers_language(answered: Desk, graph: meta.Meta) -> None:
     [sent] = graph.taken
     assert (sent["to"], sent["type"]) == (meta.CUSTOMER, "text")
-    assert sent["text"]["body"].startswith(
-        "Message arrivé : numéro de suivi 1. Réponse prévue sous 24 "
-    )
+    assert sent["text"]["body"].startswith("Message arrivé : numéro de suivi 1. Réponse prévue sous 24 ")
     assert sent["biz_opaque_callback_data"].endswith("@localhost")
     assert graph.wrong == []
 
