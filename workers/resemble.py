@@ -23,6 +23,9 @@ import msgspec
 from workers.model import numbers_as_octets
 
 SHORTEST, STEM, MOST = 4, 6, 96
+UNSAID = -1
+"""The hash of a word that says nothing."""
+MOST_REMEMBERED = 20_000
 LEAST = 4
 """A text of fewer words says too little to be recognised."""
 
@@ -42,9 +45,14 @@ class Sketch(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, found: Iterable[str]) -> Sketch:
         """The sketch of a text's tokens."""
-        said = {word[:STEM] for word in found if len(word) >= SHORTEST or word.isdigit()} - _STEMS
-        hashes = sorted(crc32(word.encode()) for word in said)
-        return cls(frozenset(hashes[:MOST]))
+        distinct = set(found)
+        if len(_hashes) > MOST_REMEMBERED:
+            _hashes.clear()
+        for word in distinct.difference(_hashes):
+            _hashes[word] = _hash(word)
+        hashes = set(map(_hashes.__getitem__, distinct))
+        hashes.discard(UNSAID)
+        return cls(frozenset(sorted(hashes)[:MOST]))
 
     @classmethod
     def read(cls, octets: bytes) -> Sketch:
@@ -70,4 +78,11 @@ def nearest(sketch: Sketch, others: Sequence[Sketch]) -> tuple[int, float]:
     return (scores.index(best), best) if best else (-1, 0.0)
 
 
+def _hash(word: str) -> int:
+    """What a word counts as; remembered, since most words of a message were met before."""
+    said = (len(word) >= SHORTEST or word.isdigit()) and word[:STEM] not in _STEMS
+    return crc32(word[:STEM].encode()) if said else UNSAID
+
+
 _STEMS = frozenset(word[:STEM] for word in COURTESY.split())
+_hashes: dict[str, int] = {}
