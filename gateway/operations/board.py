@@ -40,6 +40,7 @@ class Board:
         self._listener = Listener(redis)
         self._ledger = Paced[Ledger]("ledger", self._look, AWAY, timeout=10, most=10)
         self._balance = Paced[tuple[Balance, ...]]("balance", self._add_up, AWAY, timeout=55)
+        self._blocks = Paced[int]("blocks", self._close_blocks, AWAY, timeout=55, least=10, most=600)
         self._wire = Paced[Wire](
             "redis", self._listener.ask, (RedisError, OSError, TimeoutError), timeout=5, patience=1
         )
@@ -48,6 +49,7 @@ class Board:
         """How everything stands now, or stood when it was last seen. Takes at most `FIRST_WAIT` seconds."""
         ledger, rows, wire = self._ledger, self._balance, self._wire
         await asyncio.gather(ledger.look(_wait(ledger)), rows.look(_wait(rows)), wire.look(_wait(wire)))
+        await self._blocks.look(0)
         return Standing(
             ledger=ledger.value,
             ledger_age=ledger.age or 0.0,
@@ -61,15 +63,18 @@ class Board:
 
     async def close(self) -> None:
         """Give up what is under way, before the database is closed."""
-        for paced in (self._ledger, self._balance, self._wire):
+        for paced in (self._ledger, self._balance, self._blocks, self._wire):
             await paced.close()
         self._listener.close()
 
     async def _add_up(self) -> tuple[Balance, ...]:
-        async with self._database.engine.begin() as connection:
-            await blocks.close(connection)
         async with self._database.engine.connect() as connection:
             return tuple(await balance(connection))
+
+    async def _close_blocks(self) -> int:
+        """Count for good what has ended, so that adding up stays quick."""
+        async with self._database.engine.begin() as connection:
+            return await blocks.close(connection)
 
     async def _look(self) -> Ledger:
         """All quick figures, in one snapshot."""
