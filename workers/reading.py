@@ -76,7 +76,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor
     gc.freeze()
-    gc.set_threshold(50_000)  # reading makes many small values and hardly a circle: looking for those costs a tenth
+    gc.set_threshold(8_000)  # seldom: reading makes many small values; often enough that large mails do not pile up
     try:
         _converse(channels, task, source)
     except MemoryError:
