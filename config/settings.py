@@ -185,7 +185,7 @@ class Acknowledge(Section):
     address_hours: float = Field(24, gt=0, description="At most one acknowledgement per address in so many hours.")
     window_minutes: int = Field(180, gt=0, description="Window of the next two limits.")
     same_subject: int = Field(2, gt=0, description="From so many messages with one subject from one sender: none.")
-    any_subject: int = Field(10, gt=0, description="From so many messages of one sender: none. Above 1000: no limit.")
+    any_subject: int = Field(10, gt=0, description="From so many messages of one sender: none. Above 200: no limit.")
     domain_hour: int = Field(20, gt=0, description="Acknowledgements per sender domain per hour; then held.")
     source_hour: int = Field(20, gt=0, description="Acknowledgements per source network (/24, /64) per hour.")
     account_hour: int = Field(200, gt=0, description="Acknowledgements per account of ours per hour.")

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
-from playwright.async_api import Browser, Error, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Error, Page, ViewportSize, async_playwright, expect
+
+expect.set_options(timeout=20_000)
+"""What is shown by a hint comes at once, and within seconds where the hint is lost; a busy machine takes longer."""
 
 WIDE = ViewportSize(width=1280, height=900)
 NARROW = ViewportSize(width=375, height=812)

@@ -135,6 +135,7 @@ async def test_lines_written_in_a_tunnel_leave_when_it_ends(desk: Desk, browser:
         await expect(page.locator(".pending")).to_have_count(0)
         await expect(page.locator(".note")).to_be_hidden()
         await expect(mine(page)).to_have_text(["before", "within, one", "within, two"])
+        await desk.wait("SELECT count(*) = 3 FROM message WHERE direction = 'in'")
     rows = await desk.rows("SELECT text FROM message WHERE direction = 'in' ORDER BY id")
     assert [row.text for row in rows] == ["before", "within, one", "within, two"]
 

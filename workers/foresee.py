@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,10 +51,9 @@ class Foresight:
         return _told(draft)
 
     async def _look(self, database: Database, draft: Draft) -> Known:
-        window = timedelta(minutes=self._office.settings.acknowledge.window_minutes)
         async with database.engine.connect() as connection:
             await connection.execute(_LOCK_TIMEOUT)
-            return await load(connection, wanted([draft], self._office), window=window)
+            return await load(connection, wanted([draft], self._office), limits=self._office.settings.acknowledge)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -15,13 +15,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from config.settings import Acknowledge
 from models.contact import hour_of
 from workers.keys import Address, address_key, hash_key
 from workers.said import Lately
 
 CROWD = 50
 """Tickets of one thread key that are loaded, whoever takes part in them. Thousands may answer one newsletter."""
-MOST_RECENT = 1_000
+MOST_RECENT = 200
 """Messages of one sender that are counted for rule A18. Whoever floods must not make every batch count the flood."""
 
 
@@ -178,8 +179,11 @@ class Wanted:
     """How old a conversation's ticket may be for further lines to belong to its beginning."""
 
 
-async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta) -> Known:
-    """Lock all that is wanted, in one order for everybody, then read it in fresh statements."""
+async def load(connection: AsyncConnection, wanted: Wanted, *, limits: Acknowledge) -> Known:
+    """Lock all that is wanted, in one order for everybody, then read it in fresh statements.
+
+    Of what a sender wrote lately no more is counted than `limits` ask for.
+    """
     locks = sorted({*map(address_key, wanted.addresses), *wanted.message_keys, *map(hash_key, wanted.conversations)})
     now = (await connection.execute(_LOCK, {"keys": locks})).one().now
     known = Known(now=now)
@@ -187,7 +191,7 @@ async def load(connection: AsyncConnection, wanted: Wanted, *, window: timedelta
     await _threads(connection, known, wanted)
     rows = await connection.execute(_FINGERPRINTS, {"fingerprints": list(wanted.fingerprints)})
     known.fingerprints = {row.fingerprint: (row.id, row.ticket_id) for row in rows}
-    await _budgets(connection, known, wanted.scopes, now=now, since=now - window)
+    await _budgets(connection, known, wanted.scopes, limits)
     return known
 
 
@@ -275,14 +279,14 @@ async def _openings(connection: AsyncConnection, known: Known, wanted: Wanted) -
             ticket.columns = {name: getattr(row, name) for name in JUDGED}
 
 
-async def _budgets(
-    connection: AsyncConnection, known: Known, scopes: Collection[str], *, now: datetime, since: datetime
-) -> None:
+async def _budgets(connection: AsyncConnection, known: Known, scopes: Collection[str], limits: Acknowledge) -> None:
     by_id = {identity.id: identity for identity in known.identities.values()}
     if by_id:
-        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since, "most": MOST_RECENT}):
+        since = known.now - timedelta(minutes=limits.window_minutes)
+        most = min(max(limits.same_subject, limits.any_subject), MOST_RECENT)
+        for row in await connection.execute(_RECENT, {"ids": list(by_id), "since": since, "most": most}):
             by_id[row.identity_id].recent[row.subject_key] = row.times
-    hour = hour_of(now)
+    hour = hour_of(known.now)
     for row in await connection.execute(_SPENT, {"scopes": list(scopes), "hour": hour, "week": hour - 168}):
         known.spent[row.scope] = row.spent
         if row.first <= hour - 167:

@@ -40,8 +40,7 @@ DAY = timedelta(hours=24)
 async def settle(connection: AsyncConnection, items: Sequence[Item], office: Office) -> list[Draft]:
     """Settle `items`, in order, inside the connection's transaction. Returns what became of each message."""
     drafts = [draft for item in items for draft in drafts_of(item, office)]
-    window = timedelta(minutes=office.settings.acknowledge.window_minutes)
-    known = await load(connection, wanted(drafts, office), window=window)
+    known = await load(connection, wanted(drafts, office), limits=office.settings.acknowledge)
     await meet(connection, known, office.settings.resemble)
     first: dict[object, Draft] = {}
     for draft in drafts:
