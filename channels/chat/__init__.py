@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from channels import Accept, Channel, Elsewhere, WayIn
 from channels.chat import said
+from channels.clock import utc_now
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 WINDOW = {"fr": "Fenêtre de discussion", "en": "Chat window"}
-
-
-def utc_now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
 
 
 class Chat(Channel):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
+from channels.clock import utc_now
 from channels.meta.inbound import inbound
 from models.envelope import (
     AttachedFile,
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 
     from channels.meta.graph import Graph
     from config.settings import Settings
-
-
-def utc_now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
 
 
 class Meta(Channel):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from channels import Accept, Channel
+from channels.clock import utc_now
 from channels.portal import reply
 from models.envelope import InboundMessage, RawMessage
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from config.settings import Settings
-
-
-def utc_now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
 
 
 class Portal(Channel):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
+from channels.clock import utc_now
 from channels.twilio.accounts import WHATSAPP, accounts
 from channels.twilio.inbound import inbound
 from models.envelope import (
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
 
 PAIR_BURST = 45
 """Messages to one WhatsApp customer that pass at once, counted against the pace of the pair."""
-
-
-def utc_now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
 
 
 class Twilio(Channel):
