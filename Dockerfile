@@ -2,7 +2,8 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY .ci/constraints.py .ci/
-COPY pyproject.toml uv.lock README.md LICENSE guichet.py ./
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY guichet guichet
 COPY gateway gateway
 COPY channels channels
 COPY workers workers

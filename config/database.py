@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _encode = msgspec.json.Encoder().encode
@@ -77,3 +77,12 @@ async def copy(connection: AsyncConnection, table: Table, rows: Sequence[Mapping
     driver = raw.driver_connection
     assert driver is not None  # noqa: S101 - an AsyncConnection in a transaction always has one
     await driver.copy_records_to_table(table.name, columns=names, records=records)
+
+
+async def draw(connection: AsyncConnection, counts: Sequence[tuple[str, int]]) -> list[list[int]]:
+    """Draw `count` ids from the sequence of each table, in one statement. Ascending."""
+    columns = ", ".join(
+        f"ARRAY(SELECT nextval('{table}_id_seq') FROM generate_series(1, {count:d}))" for table, count in counts
+    )
+    row = (await connection.execute(text(f"SELECT {columns}"))).one()
+    return [list(ids) for ids in row]

@@ -19,15 +19,16 @@ from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
 from gateway.app import build
+from models.actor import Actor
 from models.balance import Balance, balance
 from models.listing import TicketLine, TicketWhole, ticket, tickets
+from models.relay import relay
 from workers.absence import Absence
 from workers.batch import Office
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
 from workers.reader import Reader
-from workers.relay import relay
 from workers.rules import Rules
 
 
@@ -140,7 +141,7 @@ class Desk:
     async def reply(self, number: int, words: str, agent: str = "Marie") -> int:
         """An agent answers; what is due goes out."""
         async with self.database.engine.begin() as connection:
-            message_id = await relay(connection, self.ingest.office, number, words, agent=agent)
+            message_id = await relay(connection, self.ingest.office, number, words, actor=Actor("agent", name=agent))
         await self.dispatch()
         return message_id
 

@@ -14,18 +14,21 @@ from typing import Any
 import pytest
 
 from config.embedded import Engines
+from models.actor import Actor
 from models.envelope import AttachedFile
+from models.relay import NoTicketError, NoWayOutError, relay
 from tests.desk import Desk, letter
 from tests.processes import ROOT, clean_environment
 from tests.test_thread import tickets_of
-from workers.relay import NoTicketError, NoWayOutError, relay
 
 
 async def say(desk: Desk, ticket: int = 1, **more: Any) -> int:
     """An agent answers. The message's id."""
     async with desk.database.engine.begin() as connection:
         office = desk.ingest.office
-        return await relay(connection, office, ticket, "Bonjour,\n\nc'est corrigé.\n", agent="Marie", **more)
+        return await relay(
+            connection, office, ticket, "Bonjour,\n\nc'est corrigé.\n", actor=Actor("agent", name="Marie"), **more
+        )
 
 
 async def last_out(desk: Desk) -> EmailMessage:

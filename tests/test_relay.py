@@ -10,9 +10,9 @@ from email.policy import default
 
 import pytest
 
+from models.relay import NoTicketError, NoWayOutError
 from tests.desk import Desk, letter
 from tests.processes import ROOT, clean_environment
-from workers.relay import NoTicketError, NoWayOutError
 
 
 def command(desk: Desk, *arguments: str, words: str = "") -> subprocess.CompletedProcess[str]:

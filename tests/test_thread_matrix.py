@@ -8,10 +8,11 @@ import pytest
 
 from config.settings import Threading
 from models.envelope import Address, InboundMessage
-from workers.keys import mark_key, matter_key, message_key
+from models.keys import mark_key, matter_key, message_key
+from models.seals import own_message_id, reply_token
 from workers.known import Known, KnownTicket
 from workers.organisation import is_office
-from workers.thread import Threaded, Writer, own_message_id, reply_token, thread
+from workers.thread import Threaded, Writer, thread
 
 SECRET = b"s" * 32
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

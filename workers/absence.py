@@ -19,8 +19,8 @@ from config.letters import letter
 from models import conversation, page_link
 from models.conversation import Unread
 from models.envelope import Address, OutboundMessage
+from models.seals import own_message_id, reply_token
 from workers.batch import Office
-from workers.thread import own_message_id, reply_token
 
 AT_ONCE = 50
 

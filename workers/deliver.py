@@ -31,11 +31,11 @@ from config.settings import Settings
 from models import ledger, page_link
 from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
+from models.keys import message_key
 from models.ledger import Claim
+from models.relay import files_of
 from workers import reports
-from workers.keys import message_key
 from workers.pace import Pace
-from workers.relay import files_of
 from workers.together import Together
 
 MINUTE, HOUR = 60.0, 3600.0

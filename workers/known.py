@@ -6,7 +6,7 @@ memory, so a message sees what the ones before it in the batch did. `workers.wri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Acknowledge
 from models.contact import hour_of
-from workers.keys import Address, address_key, hash_key
+from models.keys import Address, address_key, hash_key
 from workers.said import Lately
 
 CROWD = 50
@@ -291,15 +291,6 @@ async def _budgets(connection: AsyncConnection, known: Known, scopes: Collection
         known.spent[row.scope] = row.spent
         if row.first <= hour - 167:
             known.week[row.scope] = row.total / 168
-
-
-async def draw(connection: AsyncConnection, counts: Sequence[tuple[str, int]]) -> list[list[int]]:
-    """Draw `count` ids from the sequence of each table, in one statement. Ascending."""
-    columns = ", ".join(
-        f"ARRAY(SELECT nextval('{table}_id_seq') FROM generate_series(1, {count:d}))" for table, count in counts
-    )
-    row = (await connection.execute(text(f"SELECT {columns}"))).one()
-    return [list(ids) for ids in row]
 
 
 _LOCK = text(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from models.envelope import Envelope, InboundMessage
+from models.keys import Address
 from workers.batch import Draft, Office
-from workers.keys import Address
 from workers.known import Known, KnownIdentity
 from workers.thread import Writer
 

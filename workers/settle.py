@@ -17,17 +17,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
 from models import page_link
+from models.keys import mark_key, matter_key, message_key
+from models.seals import own_message_id, reply_token
 from workers import acknowledge, burst, receipt, write
 from workers import recognise as recognising
 from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
 from workers.dedupe import fingerprint
-from workers.keys import mark_key, matter_key, message_key
 from workers.known import Known, KnownIdentity, KnownTicket, Wanted, load
 from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
-from workers.thread import Threaded, claimed_tickets, own_message_id, reply_token, sought_keys, thread
+from workers.thread import Threaded, claimed_tickets, sought_keys, thread
 from workers.triage import Sender, triage
 
 NOBODY = "nobody"

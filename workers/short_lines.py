@@ -17,14 +17,14 @@ from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from config.database import copy
+from config.database import copy, draw
 from models import answer_window
 from models.answer_window import Heard
 from models.ledger import MediaItem
 from models.ticket import Attachment
 from workers.batch import Draft
 from workers.burst import LONGEST_QUIET
-from workers.known import JUDGED, Known, draw
+from workers.known import JUDGED, Known
 
 
 async def put(connection: AsyncConnection, drafts: Sequence[Draft], known: Known) -> None:

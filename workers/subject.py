@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from workers.keys import hash_key
+from models.keys import hash_key
 
 LONGEST = 500
 """Characters that are looked at."""

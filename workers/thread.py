@@ -24,18 +24,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from config.secret import seal, sealed
+from config.secret import sealed
 from config.settings import Threading
 from models.envelope import InboundMessage
-from workers.keys import mark_key, matter_key, message_key
+from models.keys import mark_key, matter_key, message_key
+from models.seals import SEAL_LENGTH, sealed_ticket, token_ticket
 from workers.known import Known, KnownTicket
 from workers.organisation import is_office, same_organisation
 from workers.subject import is_answer, matter
 
-SEAL_LENGTH = 16
 SUBJECT_TOKEN = re.compile(r"\[#(\d{1,18})\]")
-_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
-"""Base 32 as in RFC 4648 §6, lower case: what survives in a local part that somebody reads out on the phone."""
 PART, GUEST, STRANGER = "part", "guest", "stranger"
 
 
@@ -89,30 +87,6 @@ class _Case:
     """What the message named of tickets in which its sender takes no part."""
     distrust: str = ""
     """Why the sender's address counts for nothing; '' where it counts."""
-
-
-def reply_token(secret: bytes, ticket_id: int, label: str) -> str:
-    """The token of a reply address: the ticket in base 32, then the seal that binds it to `label`."""
-    return _base32(ticket_id) + seal(secret, "reply", str(ticket_id), label)
-
-
-def own_message_id(secret: bytes, ticket_id: int, nonce: str, domain: str) -> str:
-    """A Message-ID of ours that names its ticket and carries our seal."""
-    return f"{_base32(ticket_id)}.{nonce}.{seal(secret, 'message', str(ticket_id), nonce)}@{domain}"
-
-
-def token_ticket(token: str) -> int | None:
-    """The ticket that a reply token claims to be for; None where it is none of ours."""
-    return _number(token[:-SEAL_LENGTH]) if len(token) > SEAL_LENGTH else None
-
-
-def sealed_ticket(secret: bytes, message_id: str) -> int | None:
-    """The ticket of one of our own Message-IDs, if its seal is right."""
-    parts = message_id.partition("@")[0].split(".")
-    if len(parts) != 3:
-        return None
-    number = _number(parts[0])
-    return number if number and sealed(secret, parts[2], "message", str(number), parts[1]) else None
 
 
 def subject_ticket(subject: str) -> int | None:
@@ -312,20 +286,3 @@ def _by_subject(case: _Case) -> Threaded | None:
 
 STEPS = (_by_reply_address, _by_our_id, _by_ids, _by_conversation, _by_marks, _by_subject_token, _by_subject)
 """In order; the first that finds a ticket has decided."""
-
-
-def _base32(number: int) -> str:
-    text = ""
-    while number:
-        number, digit = divmod(number, 32)
-        text = _DIGITS[digit] + text
-    return text or "a"
-
-
-def _number(text: str) -> int | None:
-    if not 0 < len(text) <= 12 or any(letter not in _DIGITS for letter in text):
-        return None
-    number = 0
-    for letter in text:
-        number = number * 32 + _DIGITS.index(letter)
-    return number

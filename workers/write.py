@@ -15,7 +15,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from config.database import copy, to_json
+from config.database import copy, draw, to_json
 from models.contact import Contact, Identity, hour_of
 from models.ledger import OutboxItem, complete
 from models.page_link import PageLink
@@ -23,7 +23,7 @@ from models.resemblance import Resemblance
 from models.ticket import Attachment, Message, Ticket, TicketEvent
 from workers import reports, short_lines
 from workers.batch import Acknowledgement, Draft, Item
-from workers.known import Known, KnownIdentity, KnownTicket, draw
+from workers.known import Known, KnownIdentity, KnownTicket
 from workers.recognise import resemblances, tell
 
 

@@ -9,20 +9,55 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from config.database import to_json
+from config.database import draw, to_json
+from config.settings import Settings
 from models import conversation
+from models.actor import Actor
 from models.envelope import Address, AttachedFile, OutboundMessage
-from workers.batch import Office
-from workers.keys import hash_key, message_key
-from workers.known import draw
-from workers.thread import own_message_id, reply_token
+from models.keys import hash_key, message_key
+from models.seals import own_message_id, reply_token
+
+
+class WayOut(Protocol):
+    """What must be known of a channel for an answer to leave by it (`channels.Channel` is one)."""
+
+    def mailbox(self, address: str) -> str:
+        """The mailbox that `address` leads to, where several lead to the same one."""
+        ...
+
+    def reply_address(self, account: str, token: str) -> str:
+        """Our address that carries `token`; '' on channels that have none."""
+        ...
+
+    def elsewhere(self) -> object | None:
+        """Not None where answers have to be looked for by the customer."""
+        ...
+
+
+class Office(Protocol):
+    """What relaying needs beside the database."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        ...
+
+    @property
+    def channels(self) -> Mapping[str, WayOut]:
+        """The channels by name."""
+        ...
+
+    @property
+    def secret(self) -> bytes:
+        """The installation's key."""
+        ...
 
 
 class NoTicketError(LookupError):
@@ -39,12 +74,12 @@ async def relay(
     number: int,
     words: str,
     *,
-    agent: str,
+    actor: Actor,
     html: str = "",
     files: Sequence[AttachedFile] = (),
     once: str = "",
 ) -> int:
-    """Queue `words` of `agent` (a name that customers may read) to the customer. Returns the message's id."""
+    """Queue `words` of `actor`, whose name customers may read, to the customer. Returns the message's id."""
     ticket = await _locked(connection, number)
     channel = office.channels.get(ticket.answer_channel)
     if channel is None or not ticket.answer_address:
@@ -68,7 +103,7 @@ async def relay(
         language=ticket.language or office.settings.triage.languages[0],
         trace_id=secrets.token_hex(16),
     )
-    await _write(connection, ticket, outbound, message_id, label, agent, once)
+    await _write(connection, ticket, outbound, message_id, label, actor, once)
     for file in files:
         await connection.execute(_ATTACH, {"message": message_id, "size": len(file.content), **_columns(file)})
     if ticket.conversation and channel.elsewhere() is not None:
@@ -136,7 +171,7 @@ async def _write(
     outbound: OutboundMessage,
     message_id: int,
     label: str,
-    agent: str,
+    actor: Actor,
     once: str,
 ) -> None:
     """Set the rows down."""
@@ -145,8 +180,8 @@ async def _write(
         "message": message_id,
         "channel": outbound.channel,
         "address": outbound.to.address,
-        "sender": f"agent:{agent}",
-        "name": agent,
+        "sender": actor.label,
+        "name": actor.name,
         "external_id": outbound.message_id,
         "subject": outbound.subject,
         "text": outbound.text,

@@ -1,0 +1,16 @@
+"""The command `guichet`: each subcommand calls into the room that does the work.
+
+Each module beside this one holds the commands of one concern and registers them with `guichet.commands:app`.
+"""
+
+from __future__ import annotations
+
+from guichet import desk, ledger, processes, reading
+from guichet.commands import app
+
+__all__ = ["app", "desk", "ledger", "main", "processes", "reading"]
+
+
+def main() -> None:
+    """Entry point."""
+    app()
