@@ -29,6 +29,7 @@ HOMONYMS = {
     ("channels/email/html_text.py", "meta"): "the HTML element",
     ("channels/twilio/rest.py", "meta"): "what a list says of itself",
     ("models/migrations/versions/0006_conversation.py", "email"): "a column",
+    ("models/migrations/versions/0008_agents.py", "email"): "a column",
 }
 """Words that are spelt like a channel's name and mean something else."""
 LONG_FILES = {

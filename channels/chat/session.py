@@ -21,7 +21,8 @@ from channels.chat.room import Room, Rooms, Window, frame_of
 from channels.chat.said import Said, SaidFile
 from channels.chat.site import shown
 from channels.limits import Buckets, Crowd
-from config.settings import ChatSite, Settings
+from config.customer_pages import ChatSite
+from config.settings import Settings
 from models.envelope import Envelope, Guest, RawMessage
 
 RENEW_AFTER = 86_400.0

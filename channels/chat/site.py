@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from channels.chat.frames import LONGEST_TEXT
-from config.settings import ChatSite, Settings
+from config.customer_pages import ChatSite
+from config.settings import Settings
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
