@@ -60,6 +60,17 @@ async def redeem(connection: AsyncConnection, token: str, purpose: str) -> Claim
     return await _claim(connection, _REDEEM, token, purpose)
 
 
+async def void(connection: AsyncConnection, agent_id: int, purpose: str) -> None:
+    """Have no link or code of that purpose open anything any more."""
+    await connection.execute(_VOID, {"agent": agent_id, "purpose": purpose})
+
+
+async def redeem_code(connection: AsyncConnection, said: str, agent_id: int) -> bool:
+    """Use up a code of an agent's, hashed together with what it proves. Returns whether it was good."""
+    values = {"hash": sessions.hash_of(said), "purpose": "telephone", "agent": agent_id}
+    return bool((await connection.execute(_REDEEM_CODE, values)).rowcount)
+
+
 async def _claim(connection: AsyncConnection, query: object, token: str, purpose: str) -> Claim | None:
     if not sessions.TOKEN.fullmatch(token):
         return None
@@ -103,6 +114,7 @@ _MAKE = text(
     """
     INSERT INTO agent_token (token_hash, purpose, agent_id, detail, expires_at)
     VALUES (:hash, :purpose, :agent, :detail, now() + make_interval(secs => :hours * 3600))
+    ON CONFLICT (token_hash) DO UPDATE SET used = false, expires_at = excluded.expires_at -- a code that is drawn again
     """
 )
 _LOOK = text(
@@ -116,6 +128,7 @@ _REDEEM = text(
     WHERE agent.id = agent_id AND {_LIVE} AND disabled_at IS NULL RETURNING {_CLAIMED}
     """
 )
+_REDEEM_CODE = text(f"UPDATE agent_token SET used = true WHERE {_LIVE} AND agent_id = :agent")
 _PASSWORD_OF = text(
     "SELECT id, password_hash, disabled_at IS NOT NULL AS disabled FROM agent WHERE lower(email) = lower(:email)"
 )
