@@ -13,6 +13,7 @@ from gateway.staff import access, layout
 from gateway.staff.access import ACCESS, actor_of, again, recognise, same_origin, staff, visitor_of
 from gateway.staff.account import OwnAccount
 from gateway.staff.administration import Administration
+from gateway.staff.identity import ByIdentity
 from gateway.staff.layout import FOLDER, StaffPages, language_of, redirect
 from gateway.staff.origin import place
 from gateway.staff.posted import Fields, form_of
@@ -49,6 +50,7 @@ def mount(app: web.Application) -> None:
     app.router.add_get("/staff/assets/{asset}", layout.frame_assets().answer)
     door = SignIn(app, StaffPages(app, FOLDER, section="door"))
     door.mount(app)
+    ByIdentity(app, door).mount(app)
     OwnAccount(app, StaffPages(app, ACCOUNT, section="account"), door).mount(app)
     Administration(app, StaffPages(app, AGENTS, section="agents")).mount(app)
 
