@@ -12,6 +12,7 @@ from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
 from workers.known import KnownIdentity, KnownTicket
+from workers.outlook import Outlook
 from workers.resemble import Sketch
 from workers.said import Said
 from workers.thread import Writer
@@ -92,3 +93,5 @@ class Office:
     channels: Mapping[str, Channel]
     rules: Rules
     secret: bytes
+    outlook: Outlook
+    """By when customers may expect an answer."""

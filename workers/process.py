@@ -25,10 +25,13 @@ from config.objects import Objects
 from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
+from workers.assign import Assign
 from workers.batch import Office
+from workers.clock import Clock
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
@@ -72,7 +75,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -87,6 +90,8 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    clock = Clock(database, settings)
+    assign = Assign(database, settings, hints.send)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -108,9 +113,22 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def look_at_the_clocks() -> bool:
+        await clock.drain()
+        return False  # at the pace of the sweep: what is due is further away, and settling goes first
+
+    async def give_to_agents() -> bool:
+        return await assign.drain() > 0
+
+    async def look_ahead() -> bool:
+        await office.outlook.look(database)
+        return False
+
+    clocks = {"outlook": look_ahead, "absence": tell_the_absent, "clock": look_at_the_clocks, "assign": give_to_agents}
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    timed = {name: Loop(name, drain) for name, drain in clocks.items()}
+    return Work(database, reader, ingest, deliver, hints, loops, timed)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -130,6 +148,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
     ]
     log.info("worker_ready", queues=list(queues))

@@ -12,9 +12,11 @@ from sqlmodel import SQLModel
 import models.agent
 import models.answer_window
 import models.blocks
+import models.clock
 import models.contact
 import models.conversation
 import models.cursor
+import models.incident
 import models.ledger
 import models.page_link
 import models.resemblance
