@@ -29,6 +29,6 @@ class Surge(Section):
     minutes: float = Field(30, ge=0, description="The short time; 0: nobody looks.")
     contacts: int = Field(8, ge=2, description="So many contacts who say the same, or write the same subject, are one.")
     category_contacts: int = Field(20, ge=2, description="The same for a mere category and product.")
-    growth: float = Field(4, gt=1, description="A category surges from so many times its habit of two weeks.")
+    growth: float = Field(3, gt=1, description="A category surges from so many times what is much for it by habit.")
     likeness: float = Field(0.6, gt=0, le=1, description="How much of the shorter of two messages stands in the other.")
     over_hours: float = Field(12, gt=0, description="An incident that nobody joins for so long is over.")

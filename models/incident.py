@@ -6,7 +6,7 @@
 
 Nothing but a link is made by itself: no ticket is changed, and nobody is written to, before an agent says so. Every
 function takes an `Actor`, sees only the tickets that the actor may see, works inside the caller's transaction, and
-raises `NoIncidentError`, or what the database raises.
+raises `NoIncidentError`, `NotAllowedError`, or what the database raises.
 """
 
 from __future__ import annotations
@@ -99,6 +99,10 @@ class IncidentReply(SQLModel, table=True):
 
 class NoIncidentError(LookupError):
     """There is no such incident, or it is over."""
+
+
+class NotAllowedError(PermissionError):
+    """Only who may see all tickets may write to all of an incident's customers."""
 
 
 class IncidentLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,12 +204,13 @@ async def reply_to_all(
     """Queue words (language → text) to the customers of all its tickets, each in their language if it is there.
 
     Workers send them on each ticket's own channel. The same `once` is the same reply. With `later` those get it too who
-    join afterwards. Returns the reply's id.
+    join afterwards, unless all that its tickets have in common is a category. Returns the reply's id. Raises
+    `ValueError` where nothing is said.
     """
     if not any(words.strip() for words in said.values()):
         raise ValueError("there is nothing to send")
     if not actor.may("all_tickets"):
-        raise NoIncidentError("only who sees all its tickets may answer all of them")
+        raise NotAllowedError("only a supervisor may answer all customers of an incident")
     await _locked(connection, actor, incident_id)
     values = {
         "id": incident_id,
@@ -315,7 +320,7 @@ _EVENT = text(
 _REPLY = text(
     """
     INSERT INTO incident_reply (incident_id, once, said, actor, actor_name, later)
-    VALUES (:id, :once, cast(:said AS jsonb), :actor, :name, :later)
+    SELECT id, :once, cast(:said AS jsonb), :actor, :name, :later AND basis <> 'category' FROM incident WHERE id = :id
     ON CONFLICT (incident_id, once) DO UPDATE SET once = excluded.once RETURNING id
     """
 )

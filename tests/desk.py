@@ -33,6 +33,7 @@ from workers.ingest import Ingest
 from workers.outlook import Outlook
 from workers.reader import Reader
 from workers.rules import Rules
+from workers.surge import Surge
 
 
 def free_port() -> int:
@@ -75,6 +76,7 @@ class Desk:
         self.fetch = Fetch(self.database, self.ingest.objects, channels, settings)
         self.absence = Absence(self.database, office)
         self.clock = Clock(self.database, settings)
+        self.surge = Surge(self.database, office)
         self.assign = Assign(self.database, settings, self.hints.send)
 
     async def __aenter__(self) -> Self:

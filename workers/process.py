@@ -25,9 +25,8 @@ from config.objects import Objects
 from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
-from workers.assign import Assign
 from workers.batch import Office
-from workers.clock import Clock
+from workers.clocks import clocks_of
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
@@ -90,8 +89,6 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
-    clock = Clock(database, settings)
-    assign = Assign(database, settings, hints.send)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -113,22 +110,10 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
-    async def look_at_the_clocks() -> bool:
-        await clock.drain()
-        return False  # at the pace of the sweep: what is due is further away, and settling goes first
-
-    async def give_to_agents() -> bool:
-        return await assign.drain() > 0
-
-    async def look_ahead() -> bool:
-        await office.outlook.look(database)
-        return False
-
-    clocks = {"outlook": look_ahead, "absence": tell_the_absent, "clock": look_at_the_clocks, "assign": give_to_agents}
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    timed = {name: Loop(name, drain) for name, drain in clocks.items()}
-    return Work(database, reader, ingest, deliver, hints, loops, timed)
+    clocks = {"absence": Loop("absence", tell_the_absent), **clocks_of(database, office, bells, hints)}
+    return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
