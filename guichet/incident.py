@@ -37,7 +37,7 @@ def incident(
     from models.actor import Actor
 
     settings = settings_or_exit()
-    actor = Actor("program", name=agent or settings.mail.sender_name, role="supervisor")
+    actor = Actor("agent", name=agent or settings.mail.sender_name, role="supervisor")
     said = {"fr": fr, "en": en}
 
     async def act(connection: AsyncConnection) -> list[IncidentLine]:

@@ -27,6 +27,8 @@ WARNING, BREACH = "commitment_warning", "commitment_breach"
 """The kinds of events."""
 STALE = timedelta(hours=1)
 """A promise that broke longer ago, on a ticket that ended since, is history, and no news."""
+OLD = timedelta(days=1)
+"""A promise that broke longer ago, before its ticket had clocks at all: it came from elsewhere, and is no news."""
 SETTLING = timedelta(minutes=2)
 """No transaction takes longer: events older than this are there, or will never be."""
 POSITION = "clock"
@@ -152,15 +154,20 @@ def _wound(row: Any, calendars: Calendars, *, may_tell: bool) -> tuple[dict[str,
         (RESOLUTION, stand.resolution, promised[1], row.resolution_promised, row.resolution_told),
     ):
         now_at = _level(hand, row.now)
-        known = (
-            min(level or NOTHING, now_at) if before not in (None, int(seconds.total_seconds())) else level or NOTHING
-        )
+        known = _known(hand, row.now, level, another=before not in (None, int(seconds.total_seconds())))
         if may_tell and now_at > known and (due := _news(hand, row.now)):
             kind = BREACH if now_at == BROKEN else WARNING
             told.append(Told(ticket_id=row.id, kind=kind, promise=name, due_at=due))
             known = now_at
         levels[name] = known
     return _columns(row, stand, calendar.name, promised, levels), told
+
+
+def _known(hand: Hand, now: datetime, level: int | None, *, another: bool) -> int:
+    """What was told of a clock already: `level`, None where it is new. `another` promise may break anew."""
+    if level is None:
+        return BROKEN if hand.broken_at and now - hand.broken_at > OLD else NOTHING
+    return min(level, _level(hand, now)) if another else level
 
 
 def _level(hand: Hand, now: datetime) -> int:

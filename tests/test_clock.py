@@ -181,6 +181,17 @@ async def test_what_ended_long_before_is_no_news(desk: Desk) -> None:
     assert await told(desk) == []
 
 
+async def test_old_tickets_that_never_had_clocks_are_shown_as_late_and_tell_nobody(desk: Desk) -> None:
+    await desk.send(letter())
+    await desk.settle()
+    await age(desk, 100)
+    await desk.clock.drain()
+    await desk.clock.drain()
+    row = await clock(desk)
+    assert (row.response_late, row.resolution_late, row.state, row.tell_at) == (True, True, "running", None)
+    assert await told(desk) == []
+
+
 async def test_the_history_is_read_once_and_what_was_missed_is_found(desk: Desk) -> None:
     await opened(desk)
     values = {"by": SETTLING + timedelta(seconds=1)}
