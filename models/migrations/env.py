@@ -17,6 +17,7 @@ import models.contact
 import models.conversation
 import models.cursor
 import models.incident
+import models.joining
 import models.ledger
 import models.page_link
 import models.resemblance

@@ -59,6 +59,7 @@ def upgrade() -> None:
     _clocks()
     _incidents()
     _replies()
+    _joins()
 
 
 def _clocks() -> None:
@@ -158,8 +159,29 @@ def _replies() -> None:
     op.create_index("incident_reply_once", "incident_reply", ["incident_id", "once"], unique=True)
 
 
+def _joins() -> None:
+    op.create_table(
+        "contact_join",
+        key(),
+        sa.Column("gone_id", sa.BigInteger(), nullable=False),
+        sa.Column("into_id", sa.BigInteger(), nullable=False),
+        words("proof", "agent"),
+        words("actor"),
+        sa.Column("identities", sa.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
+        sa.Column("tickets", sa.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
+        moment("at", nullable=False, now=True),
+        moment("undone_at"),
+        sa.CheckConstraint("proof IN ('address', 'link', 'agent')", name="proof_known"),
+        sa.ForeignKeyConstraint(["gone_id"], ["contact.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["into_id"], ["contact.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("contact_join_gone", "contact_join", ["gone_id"])
+    op.create_index("contact_join_into", "contact_join", ["into_id"])
+
+
 def downgrade() -> None:
-    for table in ("incident_reply", "incident_ticket", "incident", "clock_position", "ticket_clock"):
+    for table in ("contact_join", "incident_reply", "incident_ticket", "incident", "clock_position", "ticket_clock"):
         op.drop_table(table)
     op.drop_index("ticket_assigned", "ticket")
     op.drop_index("ticket_unassigned", "ticket")
