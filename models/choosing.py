@@ -155,9 +155,7 @@ class Choice:
 
 def choose(matter: Matter, agents: Sequence[Load], rules: AssignmentRules) -> Choice | None:
     """Who gets `matter`; None where there is nobody at all. A team that it has already is kept."""
-    rule = next((rule for rule in rules.rules if rule.takes(matter)), None)
-    kept = matter.team or (rule.team if rule else "")
-    team = kept or rules.fallback_team
+    rule, team = _rule(matter, rules), team_of(matter, rules)
     level = max(matter.level, rule.level if rule else 0)
     for place, found in _pools(team, agents, rules):
         if found:
@@ -165,6 +163,16 @@ def choose(matter: Matter, agents: Sequence[Load], rules: AssignmentRules) -> Ch
             reason = list(_reason(matter, rule, team if place == "team" else "", place, agent, given_up))
             return Choice(agent, team, level, " ".join(reason))
     return None
+
+
+def team_of(matter: Matter, rules: AssignmentRules) -> str:
+    """The team that `matter` has, or is given by the rules; '' for none."""
+    rule = _rule(matter, rules)
+    return matter.team or (rule.team if rule else "") or rules.fallback_team
+
+
+def _rule(matter: Matter, rules: AssignmentRules) -> Rule | None:
+    return next((rule for rule in rules.rules if rule.takes(matter)), None)
 
 
 def _pools(team: str, agents: Sequence[Load], rules: AssignmentRules) -> Iterator[tuple[str, list[Load]]]:

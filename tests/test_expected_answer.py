@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calendars import Calendars
+from models.calendars import SHIPPED, Calendars
+from models.choosing import AssignmentRules, Rule
 from tests.desk import Desk, letter
 from tests.test_acknowledge import acknowledgement
 from workers import receipt
@@ -72,7 +74,18 @@ def test_an_answer_is_expected_by_calendar_commitment_and_backlog(
 ) -> None:
     outlook = Outlook(Calendars.load(), backlog)
     day, hour = due
-    assert outlook.answer_by(priority, commitment, now=WEDNESDAY) == WEDNESDAY.replace(day=day, hour=hour)
+    ticket = {"priority": priority, "commitment_hours": commitment}
+    assert outlook.answer_by(ticket, "standard", now=WEDNESDAY) == WEDNESDAY.replace(day=day, hour=hour)
+
+
+def test_the_calendar_is_that_of_the_team_that_will_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "calendars.toml"
+    path.write_text(SHIPPED.read_text("utf-8") + '[[choose]]\nteam = ["vip"]\ncalendar = "always"\n')
+    rules = AssignmentRules(rules=[Rule(name="vip", tier=["vip"], team="vip")])
+    outlook = Outlook(Calendars.load(path), rules=rules)
+    evening = WEDNESDAY.replace(hour=20)
+    assert outlook.answer_by({"priority": "urgent"}, "vip", now=evening) == evening.replace(hour=21)
+    assert outlook.answer_by({"priority": "urgent"}, "standard", now=evening) == evening.replace(day=26, hour=10)
 
 
 async def test_the_backlog_is_what_waits_and_the_pace_what_was_answered(desk: Desk) -> None:

@@ -1,9 +1,9 @@
 """The outlook: by when a customer may expect an answer.
 
-Enters: priority and commitment of a ticket, the time. Leaves: an instant in business hours, in the zone of those who
-answer. It is what is committed to, or later where more tickets wait than are answered in that time, but never later
-than the ticket must be closed. Cheap enough to be asked for every acknowledgement: what waits is counted once a minute
-(`look`, which may fail with what the database raises), and not asked for again.
+Enters: what a ticket is (priority, commitment, what tells its team), the time. Leaves: an instant in business hours, in
+the zone of those who answer. It is what is committed to, or later where more tickets wait than are answered in that
+time, but never later than the ticket must be closed. Cheap enough to be asked for every acknowledgement: what waits is
+counted once a minute (`look`, which may fail with what the database raises), and not asked for again.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 
 from config.database import Database
 from config.settings import Settings
 from models.calendars import Calendars
+from models.choosing import MATCHED, AssignmentRules, Matter, team_of
 from models.ticket import PRIORITIES
 
 LOOK_EVERY = timedelta(minutes=1)
@@ -53,17 +55,28 @@ class Outlook:
     backlog: Backlog = Backlog()
     looked_at: datetime | None = None
 
+    rules: AssignmentRules = field(default_factory=AssignmentRules)
+    """They tell the team of a ticket that nobody has yet, and so its calendar."""
+
     @classmethod
     def of(cls, settings: Settings) -> Outlook:
-        """With no backlog known. Raises `models.calendars.CalendarsError`."""
-        return cls(Calendars.of_settings(settings))
+        """With no backlog known. Raises `CalendarsError`, `models.choosing.RulesError`."""
+        return cls(Calendars.of_settings(settings), rules=AssignmentRules.load(settings.assignment.rules))
 
-    def answer_by(self, priority: str, commitment_hours: int | None, *, now: datetime) -> datetime:
-        """By when a new ticket of that priority and commitment is answered."""
+    def answer_by(self, ticket: Mapping[str, Any], tier: str, *, now: datetime) -> datetime:
+        """By when a new ticket of those columns is answered; `tier`: its contact's."""
         calendar = self.calendars.by_name[self.calendars.default]
-        response, resolution = self.calendars.promised(priority, commitment_hours)
+        if self.calendars.choices:
+            calendar = self.calendars.of(ticket.get("pipeline", "default"), self._team(ticket, tier))
+        priority = ticket.get("priority", "normal")
+        response, resolution = self.calendars.promised(priority, ticket.get("commitment_hours"))
         expected = min(max(response, self.backlog.ahead(priority)), resolution)
         return calendar.after(now, expected).astimezone(calendar.zone)
+
+    def _team(self, ticket: Mapping[str, Any], tier: str) -> str:
+        """The team that the rules give it."""
+        known = {name: ticket[name] for name in MATCHED if name in ticket}
+        return team_of(Matter(number=0, **{**known, "tier": tier}), self.rules)
 
     async def look(self, database: Database) -> None:
         """Count what waits, unless that was done a moment ago."""

@@ -341,8 +341,8 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
 
 def expected(decided: Acknowledgement, ticket: KnownTicket, known: Known, office: Office) -> str:
     """By when we expect to answer, in the words of the customer's language."""
-    priority, commitment = str(ticket.columns.get("priority", "normal")), ticket.columns.get("commitment_hours")
-    due = office.outlook.answer_by(priority, commitment, now=known.now)
+    tier = ticket.identity.lately.tier if ticket.identity else ""
+    due = office.outlook.answer_by(ticket.columns, tier or "standard", now=known.now)
     return receipt.before(due, known.now, decided.language)
 
 
