@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Life
 from config.section import Language, Section
@@ -300,6 +301,9 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    clocks: Clocks = Clocks()
+    assignment: Assignment = Assignment()
+    surge: Surge = Surge()
     log: Log = Log()
 
     @property

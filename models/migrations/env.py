@@ -13,9 +13,12 @@ import models.access_event
 import models.agent
 import models.answer_window
 import models.blocks
+import models.clock
 import models.contact
 import models.conversation
 import models.cursor
+import models.incident
+import models.joining
 import models.ledger
 import models.life
 import models.page_link
