@@ -163,7 +163,6 @@ class SignIn:
                 await note(connection, visitor.actor, visitor.actor.id, "signed_out")
         response = redirect(request, f"/sign-in?said=out&lang={language_of(request)}")
         self._access.set_cookie(response, "")
-        response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
     async def _matches(self, stored: str | None, said: str) -> bool:
