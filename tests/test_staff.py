@@ -92,9 +92,9 @@ async def test_the_clock_does_not_tell_who_has_an_account(desk: Desk, monkeypatc
     paid: list[int] = []
 
     class Counting(PasswordHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+        def verify(self, *said: Any, **named: Any) -> Any:
             paid[-1] += 1
-            return super().verify(hash, password)
+            return super().verify(*said, **named)
 
     monkeypatch.setattr(password, "_HASHER", Counting(time_cost=1, memory_cost=1024, parallelism=1))
     for email in ("marie@example.org", "nobody@example.org", "paul@example.org"):
