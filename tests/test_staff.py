@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
