@@ -18,6 +18,7 @@ import models.cursor
 import models.ledger
 import models.page_link
 import models.resemblance
+import models.statistics.tables
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
