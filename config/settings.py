@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.customer_pages import Chat, Form, Portal
 from config.section import Language, Section
 from config.staff import Staff
+from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -298,6 +299,7 @@ class Settings(BaseSettings):
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    statistics: Statistics = Statistics()
     log: Log = Log()
 
     @property

@@ -26,6 +26,7 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
@@ -131,6 +132,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

@@ -5,8 +5,8 @@ Enters: a connection in a transaction, and the basis by which is counted. Leaves
 the next call counts the same again.
 
 Every change of a ticket writes an event, and every word a message; so new ids in these two tables name the tickets to
-look at. Ids are drawn before they are committed: one that is missing is remembered as a hole, and looked for again until
-no transaction can still hold it. A ticket is counted from its whole history; what it added before is taken away.
+look at. Ids are drawn before they are committed: one that is missing is remembered as a hole, and looked for again
+until no transaction can still hold it. A ticket is counted from its whole history; what it added before is taken away.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _share_columns(shares: Mapping[ShareKey, int], groups: Mapping[Group, int]) 
 _TABLE: Table = FigureFact.__table__  # type: ignore[attr-defined]
 _COLUMNS = [column.name for column in _TABLE.columns]
 _TYPES = {column.name: column.type.compile() for column in _TABLE.columns}
-_TYPES |= {name: "timestamptz" for name in ("created_at", "first_at", "resolved_at")}
+_TYPES |= dict.fromkeys(("created_at", "first_at", "resolved_at"), "timestamptz")
 
 _LOCK = text(f"SELECT pg_advisory_xact_lock({LOCK})")
 _TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
