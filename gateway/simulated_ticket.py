@@ -72,7 +72,7 @@ class Matter:
     def ticket(self, number: int, told: Told) -> Mapping[str, Any]:
         """Its row."""
         label = f"{self.customer.channel}:{self.customer.address}"
-        last = max((one.at for one in (*told.said, *told.events)), default=self.at)
+        last = max([self.at, *(one.at for one in told.said), *(change.at for change in told.events)])
         acknowledged = next((one.at for one in told.said if one.sender == self.account), None)
         return {
             "id": number, "subject": self.subject, "status": told.status, "priority": self.priority,

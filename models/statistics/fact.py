@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -222,7 +222,7 @@ def agent_of(label: str) -> int:
     return int(number) if kind == "agent" and number.isdecimal() else 0
 
 
-def _seconds(span: Any) -> int:
+def _seconds(span: timedelta) -> int:
     return max(0, round(span.total_seconds()))
 
 

@@ -70,7 +70,7 @@ async def keep(connection: AsyncConnection, basis: Basis, *, wait: bool = False)
 
 async def _begin(connection: AsyncConnection, basis: Basis) -> bool:
     """Whether all that is counted was counted by another basis, or nothing ever was."""
-    return (await connection.scalar(_BASIS)) != basis.mark
+    return bool((await connection.scalar(_BASIS)) != basis.mark)
 
 
 async def forget(connection: AsyncConnection, basis: Basis) -> None:
@@ -176,7 +176,7 @@ async def _add(connection: AsyncConnection, sums: Sums) -> None:
     cells, shares = sums.changed()
     if not cells and not shares:
         return
-    groups = await _groups(connection, {key[2] for key in (*cells, *shares)})
+    groups = await _groups(connection, {key[2] for key in cells} | {key[2] for key in shares})
     await connection.execute(_ADD_CELLS, _cell_columns(cells, groups))
     await connection.execute(_ADD_SHARES, _share_columns(shares, groups))
 
