@@ -27,6 +27,8 @@ class Report(Section):
     every: Literal["day", "week", "month"] = Field("month", description="How often: for the day, week or month before.")
     hour: int = Field(7, ge=0, le=23, description="Hour of the day from which on it is sent, in `statistics.timezone`.")
     language: Language = Field("fr", description="In which it is written.")
+    by: str = Field("email", description="The channel that it goes out on.")
+    sender: str = Field("support@localhost", description="Our account there.")
 
 
 class Statistics(Section):

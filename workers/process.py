@@ -33,6 +33,7 @@ from workers.ingest import Ingest
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
 
 STOP_SECONDS = 8
@@ -88,6 +89,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    report = Report(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -109,9 +111,16 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    clocks = {"absence": Loop("absence", tell_the_absent), "report": Loop("report", report_what_is_due)}
+    return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:

@@ -17,7 +17,7 @@ from config.statistics import Cost
 from models.statistics.choice import Choice
 from models.statistics.kpi import Kpi, kpis, share
 from models.statistics.period import Period
-from models.statistics.read import Figures, counted, figures, names_of, values_of
+from models.statistics.read import Figures, counted, figures, names_of, sums, values_of
 from models.statistics.times import CLOCKS, TIMES, Times, mean, times
 
 
@@ -90,7 +90,7 @@ async def answer(connection: AsyncConnection, period: Period, choice: Choice, co
     """Ask everything, in one snapshot where the transaction is one."""
     version, counted_at = await counted(connection)
     now = await figures(connection, period, choice)
-    before = await figures(connection, period.before, choice)
+    before = await sums(connection, period.before, choice)
     names = await names_of(connection)
     return Answer(
         version=version,
@@ -113,21 +113,21 @@ def agent_lines(now: Figures, names: Mapping[int, str]) -> list[AgentLine]:
     by_agent = now.by.get("agent", {})
     lines = []
     for agent in (by_agent.keys() | treated.keys() | now.open.keys()) - {0}:
-        sums = by_agent.get(agent) or dict.fromkeys(now.totals, 0)
+        theirs = by_agent.get(agent) or dict.fromkeys(now.totals, 0)
         lines.append(
             AgentLine(
                 agent=agent,
                 name=names.get(agent, f"#{agent}"),
-                assigned=sums["created"],
+                assigned=theirs["created"],
                 treated=treated.get(agent, 0),
                 open=now.open.get(agent, 0),
-                first_seconds=mean(sums, "first", "seconds"),
-                first_worked=mean(sums, "first", "worked"),
-                resolution_seconds=mean(sums, "resolution", "seconds"),
-                resolution_worked=mean(sums, "resolution", "worked"),
-                resolution_rate=share(sums["settled"], sums["created"]),
-                reopen_rate=share(sums["reopened"], sums["resolved_once"]),
-                csat=share(sums["csat_sum"], sums["csat_count"]),
+                first_seconds=mean(theirs, "first", "seconds"),
+                first_worked=mean(theirs, "first", "worked"),
+                resolution_seconds=mean(theirs, "resolution", "seconds"),
+                resolution_worked=mean(theirs, "resolution", "worked"),
+                resolution_rate=share(theirs["settled"], theirs["created"]),
+                reopen_rate=share(theirs["reopened"], theirs["resolved_once"]),
+                csat=share(theirs["csat_sum"], theirs["csat_count"]),
             )
         )
     return sorted(lines, key=lambda line: (-line.treated, -line.assigned, line.name))

@@ -57,12 +57,13 @@ def kpis(now: Figures, before: Figures, cost: Cost) -> list[Kpi]:
     ]
 
 
+# What is unresolved today is fewer of older tickets, which had more time: no news, good or bad.
 SHOWN: tuple[tuple[str, Unit, Literal["up", "down", ""], str], ...] = (
     ("created", "count", "", "created"),
     ("monthly", "count", "", "created"),
     ("resolved", "count", "up", "resolved"),
-    ("unresolved", "count", "down", "unresolved"),
-    ("resolution_rate", "percent", "up", "settled"),
+    ("unresolved", "count", "", "unresolved"),
+    ("resolution_rate", "percent", "", "settled"),
     ("first_contact", "percent", "up", "first_contact"),
     ("reopen_rate", "percent", "down", "reopened"),
     ("transfers", "ratio", "down", "transferred"),

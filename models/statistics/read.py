@@ -82,9 +82,10 @@ async def figures(connection: AsyncConnection, period: Period, choice: Choice) -
     )
 
 
-async def totals(connection: AsyncConnection, period: Period, choice: Choice) -> Totals:
-    """The sums alone, for comparison."""
-    return _total((await _by_dimension(connection, period, choice))["perimeter"].values())
+async def sums(connection: AsyncConnection, period: Period, choice: Choice) -> Figures:
+    """The sums alone, for comparison: nothing else of `Figures` is filled in."""
+    by = await _by_dimension(connection, period, choice)
+    return Figures(period=period, totals=_total(by["perimeter"].values()), by=by)
 
 
 async def counted(connection: AsyncConnection) -> tuple[int, datetime | None]:
@@ -112,9 +113,9 @@ async def _by_dimension(
     for row in await connection.execute(text(_CELLS.format(chosen=chosen)), period.parts() | values):
         amounts = [(name, int(amount)) for name, amount in zip(MEASURES, row[len(DIMENSIONS) :], strict=True) if amount]
         for name, value in zip(DIMENSIONS, row, strict=False):
-            sums = found[name].setdefault(value, dict.fromkeys(MEASURES, 0))
+            there = found[name].setdefault(value, dict.fromkeys(MEASURES, 0))
             for measure, amount in amounts:
-                sums[measure] += amount
+                there[measure] += amount
     return found
 
 
@@ -126,11 +127,11 @@ async def _complaining(connection: AsyncConnection, period: Period, choice: Choi
 
 
 def _total(parts: Any) -> dict[str, int]:
-    sums = dict.fromkeys(MEASURES, 0)
+    whole = dict.fromkeys(MEASURES, 0)
     for part in parts:
         for name, amount in part.items():
-            sums[name] += amount
-    return sums
+            whole[name] += amount
+    return whole
 
 
 def _floor(period: Period) -> date:

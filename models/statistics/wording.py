@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -112,6 +113,10 @@ class Wording:
         """A change as a share."""
         sign = "+" if share > 0 else "\N{MINUS SIGN}" if share < 0 else "±"
         return sign + numerals.percent(abs(share), self.language)
+
+    def day(self, at: date) -> str:
+        """A day."""
+        return numerals.day(at, self.language)
 
     def number(self, amount: float | None, digits: int = 0) -> str:
         """A number."""
