@@ -74,6 +74,7 @@ def _missing_files(settings: Settings) -> Iterator[str]:
         "form.definitions": settings.form.definitions,
         "clocks.calendars": settings.clocks.calendars,
         "assignment.rules": settings.assignment.rules,
+        "life.pipelines": settings.life.pipelines,
     }
     for key, path in named.items():
         if path is not None and not path.exists():

@@ -11,6 +11,7 @@ from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
+from models.life.cycle import Cycle
 from workers.known import KnownIdentity, KnownTicket
 from workers.outlook import Outlook
 from workers.resemble import Sketch
@@ -95,3 +96,8 @@ class Office:
     secret: bytes
     outlook: Outlook
     """By when customers may expect an answer."""
+
+    @property
+    def cycle(self) -> Cycle:
+        """The pipelines in force."""
+        return Cycle.of(self.settings)

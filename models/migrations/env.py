@@ -9,6 +9,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
+import models.access_event
 import models.agent
 import models.answer_window
 import models.blocks
@@ -19,6 +20,7 @@ import models.cursor
 import models.incident
 import models.joining
 import models.ledger
+import models.life
 import models.page_link
 import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
