@@ -21,6 +21,7 @@ from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Life
 from config.section import Language, Section
 from config.staff import Staff
+from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -300,10 +301,11 @@ class Settings(BaseSettings):
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    life: Life = Life()
     clocks: Clocks = Clocks()
     assignment: Assignment = Assignment()
     surge: Surge = Surge()
-    life: Life = Life()
+    statistics: Statistics = Statistics()
     log: Log = Log()
 
     @property

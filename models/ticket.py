@@ -41,6 +41,7 @@ class Ticket(SQLModel, table=True):
         Index("ticket_contact", "contact_id", "id"),
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+        Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index(
             "ticket_unassigned",
             "id",
@@ -52,7 +53,6 @@ class Ticket(SQLModel, table=True):
             "id",
             postgresql_where=text("assignee_id IS NOT NULL AND status NOT IN ('resolved', 'closed')"),
         ),
-        Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
     )
 

@@ -27,6 +27,7 @@ from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
 from workers.clocks import clocks_of
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
@@ -34,6 +35,7 @@ from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
 
 STOP_SECONDS = 8
@@ -89,6 +91,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    report = Report(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -110,9 +113,19 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    clocks = {"absence": Loop("absence", tell_the_absent), **clocks_of(database, office, bells, hints)}
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        **clocks_of(database, office, bells, hints),
+    }
     return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
@@ -135,6 +148,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
         asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

@@ -23,6 +23,7 @@ import models.ledger
 import models.life
 import models.page_link
 import models.resemblance
+import models.statistics.tables
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
