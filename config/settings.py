@@ -17,6 +17,7 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from config.customer_pages import Chat, Form, Portal
+from config.life_cycle import Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.statistics import Statistics
@@ -300,6 +301,7 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     statistics: Statistics = Statistics()
+    life: Life = Life()
     log: Log = Log()
 
     @property
