@@ -11,6 +11,8 @@ from sqlmodel import SQLModel
 
 import models.agent
 import models.answer_window
+import models.api_request
+import models.api_token
 import models.blocks
 import models.contact
 import models.conversation
@@ -18,7 +20,8 @@ import models.cursor
 import models.ledger
 import models.page_link
 import models.resemblance
-import models.ticket  # noqa: F401 - the imports register the tables
+import models.ticket
+import models.webhook  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
 
