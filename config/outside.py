@@ -19,7 +19,15 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 _CARRIERS = tuple(
     ip_network(text)
-    for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
+    for text in (
+        "::/96",
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+    )
 )
 _GLOBAL = ip_network("2000::/3")
 

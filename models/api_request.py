@@ -86,9 +86,7 @@ _OVER = text(
     WHERE token_id = :token AND key = :key AND created_at < now() - make_interval(hours => :hours)
     """
 )
-_BEGIN = text(
-    "INSERT INTO api_request (token_id, key, digest) VALUES (:token, :key, :digest) ON CONFLICT DO NOTHING"
-)
+_BEGIN = text("INSERT INTO api_request (token_id, key, digest) VALUES (:token, :key, :digest) ON CONFLICT DO NOTHING")
 _FIND = text("SELECT digest, status, body, headers FROM api_request WHERE token_id = :token AND key = :key")
 _FINISH = text(
     """

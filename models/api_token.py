@@ -118,6 +118,12 @@ async def add(
     return int((await connection.execute(_ADD, values)).scalar_one()), token
 
 
+async def agent_of(connection: AsyncConnection, email: str) -> int | None:
+    """The id of the agent with that mail address, who is not disabled."""
+    found = await connection.scalar(_AGENT, {"email": email.strip().lower()})
+    return int(found) if found is not None else None
+
+
 async def recognise(connection: AsyncConnection, token: str) -> Bearer | None:
     """Who shows `token`; None where it opens nothing (any more), whatever the reason."""
     row = (await connection.execute(_RECOGNISE, {"hash": hash_of(token)})).one_or_none()
@@ -151,6 +157,7 @@ _ADD = text(
     RETURNING id
     """
 )
+_AGENT = text("SELECT id FROM agent WHERE lower(email) = :email AND disabled_at IS NULL")
 _RECOGNISE = text(
     """
     SELECT token.id, token.name, token.agent_id, token.role, token.teams, token.scopes,

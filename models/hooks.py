@@ -39,6 +39,7 @@ async def add(
     """Make a subscription. Returns its row."""
     values = {"url": url, "description": description, "events": list(events), "every_team": every_team}
     values |= {"teams": list(teams), "nonce": secrets.token_hex(16), "by": by}
+    await connection.execute(_BEGIN)
     return (await connection.execute(_ADD, values)).one()
 
 
@@ -62,6 +63,8 @@ async def change(connection: AsyncConnection, subscription: int, values: dict[st
         await connection.execute(
             text(f"UPDATE webhook_subscription SET {names} WHERE id = :id"), {**values, "id": subscription}
         )
+    if enabled:
+        await connection.execute(_BEGIN)
     if enabled is not None:
         await connection.execute(_ENABLE if enabled else _DISABLE, {"id": subscription, "reason": "by hand"})
 
@@ -128,6 +131,15 @@ _ADD = text(
     VALUES (:url, :description, :events, :every_team, :teams, :nonce, :by) RETURNING {_COLUMNS}
     """
 )
+_BEGIN = text(
+    """
+    INSERT INTO webhook_cursor (name, position)
+    SELECT 'ticket_event', CASE WHEN is_called THEN last_value ELSE 0 END FROM ticket_event_id_seq
+    UNION ALL SELECT 'message', CASE WHEN is_called THEN last_value ELSE 0 END FROM message_id_seq
+    ON CONFLICT (name) DO NOTHING
+    """
+)
+"""Where telling begins, where nobody was told before: with what is drawn from now on."""
 _ENABLE = text(
     """
     UPDATE webhook_subscription SET disabled_at = NULL, disabled_reason = '', failing_since = NULL WHERE id = :id

@@ -33,6 +33,8 @@ from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
 from workers.rules import Rules
+from workers.tell import Tell
+from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
@@ -54,6 +56,9 @@ class Work:
     deliver: Deliver
     hints: Hints
     loops: dict[str, Loop]
+    webhooks: Webhooks
+    telling: Loop
+    """Of webhooks: they have a pace of their own."""
     clocks: dict[str, Loop]
     """What nobody rings for: it is due when time has passed."""
 
@@ -62,6 +67,8 @@ class Work:
         await asyncio.gather(*(loop.stop(seconds=STOP_SECONDS) for loop in self.loops.values()))
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
+        await self.telling.stop(seconds=STOP_SECONDS)
+        await self.webhooks.close()
         await self.reader.close()
         await self.deliver.pace.close()
         for channel in self.deliver.channels.values():
@@ -87,6 +94,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    webhooks, tell = Webhooks(database, settings), Tell(database)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -108,9 +116,22 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def tell_subscribers() -> bool:
+        return await tell.drain() + await webhooks.drain() > 0
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    return Work(
+        database,
+        reader,
+        ingest,
+        deliver,
+        hints,
+        loops,
+        webhooks,
+        Loop("webhooks", tell_subscribers),
+        {"absence": Loop("absence", tell_the_absent)},
+    )
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -130,6 +151,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"webhooks": work.telling}, seconds=settings.webhooks.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
     ]
     log.info("worker_ready", queues=list(queues))

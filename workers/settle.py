@@ -207,7 +207,8 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            "answer_address": message.sender.address,
+            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
+            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
             "answer_account": account,
             "language": verdict.language,
         },

@@ -11,20 +11,23 @@ from channels import Channel
 from config import secret
 from config.hints import Hint
 from config.objects import Objects
-from gateway.api.door import GUARD, Door, Visitor
+from gateway.api.door import GUARD, Door
 from gateway.api.openapi import document
 from gateway.api.problem import Problem
 from gateway.api.route import Shop
 from gateway.api.routes import ROUTES
 from gateway.keys import DATABASE, INBOX, SETTINGS
+from gateway.staff import recognise
+from models.actor import Actor
 
 PREFIX = "/api/v1"
 _NUMBER = re.compile(r"\{(\w+)\}")
 
 
-async def nobody(_request: web.Request) -> None:
-    """For who lets nobody in by a browser."""
-    return
+async def signed_in(request: web.Request) -> Actor | None:
+    """Who is signed in with the browser that asks."""
+    visitor = await recognise(request)
+    return visitor.actor if visitor else None
 
 
 def mount(
@@ -32,12 +35,11 @@ def mount(
     channels: Mapping[str, Channel],
     ring: Callable[[], None],
     hint: Callable[[list[Hint]], None],
-    visitor: Visitor = nobody,
 ) -> None:
-    """Add the routes. `ring` tells that something is to be sent, `hint` what happened, `visitor` who is signed in."""
+    """Add the routes. `ring` tells that something is to be sent, `hint` what happened."""
     settings = app[SETTINGS]
     shop = Shop(settings, channels, secret.key(settings), app[INBOX], Objects(settings), ring, hint)
-    door = Door(app[DATABASE], shop, visitor)
+    door = Door(app[DATABASE], shop, signed_in)
     described = document(ROUTES, PREFIX)
 
     async def openapi(_request: web.Request) -> web.Response:

@@ -227,9 +227,7 @@ def _answer(route: Route, request: web.Request, answered: Answered) -> web.Respo
     if route.reads and tag and tag in (wanted := request.headers.get(hdrs.IF_NONE_MATCH, "")).split(", ") + [wanted]:
         return web.Response(status=304, headers=answered.headers)
     kind = "application/json" if answered.body else None
-    return web.Response(
-        text=answered.body or None, status=answered.status, content_type=kind, headers=answered.headers
-    )
+    return web.Response(text=answered.body or None, status=answered.status, content_type=kind, headers=answered.headers)
 
 
 def _path(request: web.Request) -> Mapping[str, int]:
@@ -255,7 +253,10 @@ def _query(route: Route, request: web.Request) -> BaseModel:
 
 
 async def _body(request: web.Request) -> bytes:
-    if request.content_type != "application/json" or request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+    if (
+        request.content_type != "application/json"
+        or request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity"
+    ):
         raise Problem(415)
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -295,7 +296,11 @@ def _key(route: Route, request: web.Request, raw: bytes) -> tuple[str, bytes]:
 def _trouble(error: BaseException) -> Problem:
     """What the database or the network meant: come again, or a mistake of ours."""
     state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
-    if isinstance(error, DBAPIError) and not error.connection_invalidated and state[:2] not in ("", "08", "40", "53", "57", "55"):
+    if (
+        isinstance(error, DBAPIError)
+        and not error.connection_invalidated
+        and state[:2] not in ("", "08", "40", "53", "57", "55")
+    ):
         log.error("api_bug", error=type(error).__name__, sqlstate=state)
         return Problem(500)
     log.warning("api_unavailable", error=type(error).__name__, sqlstate=state)

@@ -245,9 +245,7 @@ async def deliveries(call: Call) -> Result:
 async def replay(call: Call) -> Result:
     """Tell it again."""
     row, asked = await _one(call), call.sent(Replay)
-    return Result(
-        Count(count=await hooks.replay(call.connection, row.id, delivery=asked.delivery, since=asked.since))
-    )
+    return Result(Count(count=await hooks.replay(call.connection, row.id, delivery=asked.delivery, since=asked.since)))
 
 
 READ, WRITE, RIGHT = "webhooks:read", "webhooks:write", "administration"

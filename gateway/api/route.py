@@ -135,5 +135,3 @@ class Route:
     def group(self) -> str:
         """The first step of its path."""
         return self.path.split("/")[1]
-
-

@@ -65,9 +65,9 @@ class NewFile(Asked):
     """A file that goes with an answer."""
 
     filename: Annotated[Line, Field(min_length=1, max_length=200)]
-    content_type: Annotated[
-        str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}$")
-    ] = "application/octet-stream"
+    content_type: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}$")] = (
+        "application/octet-stream"
+    )
     content: Annotated[
         str,
         Field(
