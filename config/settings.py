@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.api import Api, Webhooks
 from config.customer_pages import Chat, Form, Portal
+from config.life_cycle import Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.telephony import Conversation, Meta, Phone, Twilio
@@ -302,6 +303,7 @@ class Settings(BaseSettings):
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    life: Life = Life()
     log: Log = Log()
 
     @property
