@@ -4,8 +4,8 @@
 already resolved address is made: whatever a name resolves to, whenever, in whatever notation, nothing else is reached.
 Redirects are never followed, no proxy of the environment is used, nothing is unpacked without bound.
 
-Forbidden are all that is not globally reachable (IANA's special-purpose registries, RFC 6890), multicast, and every IPv6
-form that carries an IPv4 address (mapped, compatible, 6to4, Teredo, NAT64), whatever it carries.
+Forbidden are all that is not globally reachable (IANA's special-purpose registries, RFC 6890), multicast, and every
+form of IPv6 that carries an IPv4 address (mapped, compatible, 6to4, Teredo, NAT64), whatever it carries.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def forbidden(address: str, allowed: Sequence[IPv4Network | IPv6Network] = ()) -
         return "it is no IP address"
     if any(ip in network for network in allowed if network.version == ip.version):
         return ""
-    if isinstance(ip, IPv6Address):
-        if ip.scope_id is not None or any(ip in network for network in _CARRIERS) or ip not in _GLOBAL:
-            return f"{ip} is no public address"
-    if not ip.is_global or ip.is_multicast or ip.is_reserved:
+    within = isinstance(ip, IPv6Address) and (
+        ip.scope_id is not None or ip not in _GLOBAL or any(ip in network for network in _CARRIERS)
+    )
+    if within or not ip.is_global or ip.is_multicast or ip.is_reserved:
         return f"{ip} is no public address"
     return ""
 

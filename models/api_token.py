@@ -165,7 +165,8 @@ _RECOGNISE = text(
         agent.name AS agent_name, agent.role AS agent_role, agent.language, agent.timezone,
         ARRAY(SELECT team FROM team_member WHERE team_member.agent_id = token.agent_id ORDER BY team) AS agent_teams
     FROM api_token AS token LEFT JOIN agent ON agent.id = token.agent_id
-    WHERE token.token_hash = :hash AND token.revoked_at IS NULL AND (token.expires_at IS NULL OR token.expires_at > now())
+    WHERE token.token_hash = :hash AND token.revoked_at IS NULL
+      AND (token.expires_at IS NULL OR token.expires_at > now())
       AND (token.agent_id IS NULL OR agent.disabled_at IS NULL)
     """
 )

@@ -116,15 +116,6 @@ async def identities(connection: AsyncConnection, contact_ids: Sequence[int]) ->
     return found
 
 
-async def note(connection: AsyncConnection, actor: Actor, number: int, words: str) -> int:
-    """Write an internal note into a ticket that was had from here, locked. Returns the message's id."""
-    values = {"number": number, "sender": actor.label, "name": actor.name, "text": words}
-    message_id = int((await connection.execute(_NOTE, values)).scalar_one())
-    await connection.execute(_NOTED, {**values, "message": str(message_id)})
-    await connection.execute(_COUNTED, values)
-    return message_id
-
-
 async def item(connection: AsyncConnection, actor: Actor, item_id: int) -> Any | None:
     """What became of an inbox item that the actor handed in: id, outcome, ticket_id. None for everybody else's."""
     return (await connection.execute(_ITEM, {"item": item_id, "author": actor.label})).one_or_none()
@@ -217,16 +208,6 @@ _IDENTITIES = text(
     WHERE contact_id = ANY(:contacts) ORDER BY id
     """
 )
-_NOTE = text(
-    """
-    INSERT INTO message (ticket_id, direction, sender, sender_name, text)
-    VALUES (:number, 'note', :sender, :name, :text) RETURNING id
-    """
-)
-_NOTED = text(
-    "INSERT INTO ticket_event (ticket_id, actor, kind, old, new) VALUES (:number, :sender, 'note', '', :message)"
-)
-_COUNTED = text("UPDATE ticket SET message_count = message_count + 1, updated_at = now() WHERE id = :number")
 _ITEM = text("SELECT id, outcome, ticket_id FROM inbox WHERE id = :item AND envelope #>> '{facts,author}' = :author")
 _AGENTS = text(
     """

@@ -1,4 +1,4 @@
-"""Webhooks that go out: who is told of what, and how far each telling got. docs/webhooks-out.md
+"""Webhooks that go out: who is told of what, and how far each telling got. See docs/webhooks-out.md.
 
     subscription   enabled ⇄ disabled (by hand, by 410, or after five days of failures)
     delivery       pending ──2xx──▶ done

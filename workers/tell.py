@@ -129,12 +129,10 @@ def event_of(source: str, row: Any) -> dict[str, Any] | None:
         kind, data = "ticket.created", {"ticket": row.ticket, "actor": _actor(row.actor)}
         data |= {"url": f"/api/v1/tickets/{row.ticket}"}
     elif row.kind in ("delivery", "complaint"):
-        kind, data = (
-            "message.delivery",
-            {"ticket": row.ticket, "state": row.new if row.kind == "delivery" else "complaint"},
-        )
+        state = row.new if row.kind == "delivery" else row.kind
+        kind, data = "message.delivery", {"ticket": row.ticket, "state": state}
         data |= {"url": f"/api/v1/tickets/{row.ticket}/messages"}
-    elif row.kind in ("note", "mention", "consent"):
+    elif row.kind in ("noted", "mention", "consent"):
         return None
     else:
         kind, data = "ticket.changed", {"ticket": row.ticket, "actor": _actor(row.actor), "field": row.kind}
@@ -203,7 +201,8 @@ _EVENTS = text(
 )
 _DELIVERIES = """
     INSERT INTO webhook_delivery (subscription_id, event_id)
-    SELECT cast(:subscription AS bigint), event.id FROM webhook_event AS event JOIN ticket ON ticket.id = event.ticket_id
+    SELECT cast(:subscription AS bigint), event.id
+    FROM webhook_event AS event JOIN ticket ON ticket.id = event.ticket_id
     WHERE event.id = ANY(:ids) AND event.kind = ANY(:kinds) AND {sees} ORDER BY event.id
     ON CONFLICT (subscription_id, event_id) DO NOTHING
 """

@@ -1,10 +1,10 @@
-"""Webhooks: drain what is to be told, sign it, post it, note how that went. docs/webhooks-out.md
+"""Webhooks: drain what is to be told, sign it, post it, note how that went. See docs/webhooks-out.md.
 
     2xx                  → done; the address is well again
     410                  → dead; the subscription is disabled (Standard Webhooks)
-    anything else        → due again after the schedule's next step, or later where Retry-After asks for it; redirects are
-                           not followed and count as failures; at the schedule's end dead, until somebody replays it
-    failing for 5 days   → the subscription is disabled; what waits for it stays, and goes out when it is enabled
+    anything else        → due again after the schedule's next step, or later where Retry-After asks for it; redirects
+                           are not followed and count as failures; at the schedule's end dead, until somebody replays it
+    failing for 5 days   → the subscription is disabled; what waits for it goes out when it is enabled again
 
 Delivered at least once: a process that dies between the answer and its note tells it again, under the same webhook-id.
 """

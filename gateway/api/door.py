@@ -118,7 +118,7 @@ class Door:
     async def _asking(self, route: Route, request: web.Request) -> Asking:
         """Who asks. Raises `Problem`, 401 or 429."""
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        challenge = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="guichet"'}
+        challenge: dict[str, str] = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="guichet"'}
         if not scheme:
             actor = await self._visitor(request) if route.reads else None
             if actor is None:
@@ -224,10 +224,15 @@ def _worded(result: Result) -> Answered:
 
 def _answer(route: Route, request: web.Request, answered: Answered) -> web.Response:
     tag = answered.headers.get(hdrs.ETAG, "")
-    if route.reads and tag and tag in (wanted := request.headers.get(hdrs.IF_NONE_MATCH, "")).split(", ") + [wanted]:
+    if route.reads and tag and tag in _tags(request):
         return web.Response(status=304, headers=answered.headers)
     kind = "application/json" if answered.body else None
     return web.Response(text=answered.body or None, status=answered.status, content_type=kind, headers=answered.headers)
+
+
+def _tags(request: web.Request) -> list[str]:
+    """What the asker knows already (RFC 9110 §13.1.2)."""
+    return [tag.strip().removeprefix("W/") for tag in request.headers.get(hdrs.IF_NONE_MATCH, "").split(",")]
 
 
 def _path(request: web.Request) -> Mapping[str, int]:

@@ -34,8 +34,11 @@ class NewSubscription(Asked):
     description: Line = ""
     every_team: Annotated[bool, Field(description="Told of all tickets, whatever their team.")] = False
     teams: Annotated[
-        list[Name], Field(max_length=100, description="Told of the tickets of these, and of those of no team.")
-    ] = []
+        list[Name],
+        Field(
+            max_length=100, description="Told of the tickets of these, and of those of no team.", default_factory=list
+        ),
+    ]
 
 
 class ChangedSubscription(Asked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.api import hooks, others, tickets, writing
+from gateway.api import changing, hooks, others, tickets, writing
 from gateway.api.route import Route
 
 CREATED = "Location names what was made."
@@ -16,6 +16,23 @@ ROUTES = (
           notes="On behalf of a customer, or of whom the token stands for; its perimeter is IN. Nothing is sent."),
     Route("GET", "/tickets/{number}", "tickets:read", "tickets", tickets.show, "Show a ticket",
           tickets.Ticket, refusals=(404,), tagged=True),
+    Route("PATCH", "/tickets/{number}", "tickets:write", "tickets", changing.change, "Change a ticket",
+          changing.Changed, body=changing.TicketChange, refusals=(404, 409, 412), tagged=True,
+          notes="With If-Match or `expected`, nothing is changed that somebody else changed meanwhile."),
+    Route("POST", "/tickets/{number}/snooze", "tickets:write", "tickets", changing.snooze, "Put a ticket off",
+          changing.Changed, body=changing.Snooze, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/link", "tickets:write", "tickets", changing.link, "Tie a ticket to another",
+          changing.Changed, body=changing.Link, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/unlink", "tickets:write", "tickets", changing.unlink, "Untie two tickets",
+          changing.Changed, body=changing.Unlink, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/merge", "tickets:write", "tickets", changing.merge,
+          "Make a ticket a part of another", changing.Changed, body=changing.Merge, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/unmerge", "tickets:write", "tickets", changing.unmerge, "Take a merge back",
+          changing.Changed, body=changing.Undo, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/split", "tickets:write", "tickets", changing.split,
+          "Make a ticket of some messages", changing.Changed, body=changing.Split, refusals=(404, 409)),
+    Route("POST", "/tickets/{number}/unsplit", "tickets:write", "tickets", changing.unsplit, "Take a split back",
+          changing.Changed, body=changing.Undo, refusals=(404, 409)),
     Route("GET", "/tickets/{number}/messages", "tickets:read", "tickets", tickets.messages, "List what was said",
           tickets.Pages.messages, query=tickets.OrderQuery, refusals=(404,)),
     Route("POST", "/tickets/{number}/replies", "messages:write", "tickets", writing.reply, "Answer the customer",

@@ -112,10 +112,10 @@ class Event(Told):
 class TicketQuery(Paged):
     """Which tickets."""
 
-    status: Annotated[list[Status], Field(description="Any of these.")] = []
-    priority: Annotated[list[Priority], Field(description="Any of these.")] = []
-    category: Annotated[list[Name], Field(description="Any of these.")] = []
-    channel: Annotated[list[Name], Field(description="Any of these.")] = []
+    status: Annotated[list[Status], Field(description="Any of these.", default_factory=list)]
+    priority: Annotated[list[Priority], Field(description="Any of these.", default_factory=list)]
+    category: Annotated[list[Name], Field(description="Any of these.", default_factory=list)]
+    channel: Annotated[list[Name], Field(description="Any of these.", default_factory=list)]
     team: Name | None = None
     perimeter: Perimeter | None = None
     assignee: Id | None = None

@@ -18,11 +18,12 @@ from pydantic import Field, field_validator
 from channels import Busy, TooLarge
 from channels.clean_text import filename
 from config.hints import Hint
+from gateway.api.changing import allowed
 from gateway.api.problem import Mistake, Problem
 from gateway.api.route import Call, Result
 from gateway.api.tickets import Priority, read_message
-from gateway.api.values import Asked, Line, Name, Told, Words
-from models import staff_view
+from gateway.api.values import Asked, Id, Line, Name, Told, Words
+from models import life, staff_view
 from models.envelope import AttachedFile, Order, RawMessage
 from models.relay import NoTicketError, NoWayOutError, relay
 
@@ -90,13 +91,14 @@ class NewReply(Asked):
     """An answer to the customer."""
 
     text: Words
-    files: Annotated[list[NewFile], Field(max_length=10)] = []
+    files: Annotated[list[NewFile], Field(max_length=10, default_factory=list)]
 
 
 class NewNote(Asked):
     """A note that the customer never sees."""
 
     text: Words
+    mentions: Annotated[list[Id], Field(max_length=20, description="Agents who are to look.", default_factory=list)]
 
 
 class Taken(Told):
@@ -177,7 +179,7 @@ async def _take(call: Call, raw: RawMessage) -> Result:
         raise Problem(503, headers={hdrs.RETRY_AFTER: "5"}) from error
     state = outcome.kind if outcome else "pending"
     number = outcome.ticket_number if outcome else None
-    taken = Taken(item=accepted.item_id, state=state, ticket=number)  # type: ignore[arg-type]
+    taken = Taken(item=accepted.item_id, state=state, ticket=number)
     place = f"/api/v1/tickets/{number}" if number else f"/api/v1/items/{accepted.item_id}"
     return Result(taken, status=202 if state == "pending" else 201, headers={hdrs.LOCATION: place})
 
@@ -222,11 +224,10 @@ async def reply(call: Call) -> Result:
 
 async def note(call: Call) -> Result:
     """Write an internal note."""
-    row = await staff_view.ticket(call.connection, call.actor, call.path["number"], lock=True)
-    if row is None:
-        raise Problem(404)
-    message_id = await staff_view.note(call.connection, call.actor, row.number, call.sent(NewNote).text)
-    return await _said(call, message_id)
+    asked = call.sent(NewNote)
+    once = f"api:{call.once}" if call.once else ""
+    work = life.note(call.connection, call.actor, call.path["number"], asked.text, mentions=asked.mentions, once=once)
+    return await _said(call, await allowed(work))
 
 
 async def _said(call: Call, message_id: int) -> Result:
