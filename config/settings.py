@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.customer_pages import Chat, Form, Portal
 from config.section import Language, Section
+from config.staff import Staff
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -263,6 +264,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that opens /metrics to other machines; empty: this machine alone."
+    )
     channels: dict[str, str] = Field(
         {
             "email": "channels.email:Email",
@@ -288,6 +292,7 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
