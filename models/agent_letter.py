@@ -59,9 +59,30 @@ async def queue(
     """Queue a letter to an agent."""
     staff = settings.staff
     domain = settings.mail.domain or staff.mail_from.partition("@")[2] or "localhost"
+    await _queue(connection, staff.mail_by, staff.mail_from, to, subject, words, language, nonce, domain)
+
+
+async def send_code(connection: AsyncConnection, settings: Settings, number: str, code: str, language: str) -> None:
+    """Queue a code to a telephone."""
+    staff, nonce = settings.staff, secrets.token_hex(16)
+    _subject, words = letter("telephone_code", language, code=code)
+    await _queue(connection, staff.text_by, staff.text_from, number, "", words, language, nonce, "localhost")
+
+
+async def _queue(
+    connection: AsyncConnection,
+    channel: str,
+    account: str,
+    to: str,
+    subject: str,
+    words: str,
+    language: str,
+    nonce: str,
+    domain: str,
+) -> None:
     outbound = OutboundMessage(
-        channel=staff.mail_by,
-        account=staff.mail_from,
+        channel=channel,
+        account=account,
         to=Address(to),
         subject=subject,
         text=words,

@@ -153,6 +153,28 @@ async def set_teams(
     return True
 
 
+async def set_work(
+    connection: AsyncConnection,
+    actor: Actor,
+    agent_id: int,
+    *,
+    languages: Sequence[str],
+    max_level: int,
+    capacity: int,
+    address: str = "",
+) -> bool:
+    """Say which tickets an agent takes: languages (none: any), highest level, most at once (0: no limit)."""
+    old = await account(connection, agent_id)
+    values = {"id": agent_id, "languages": sorted(set(languages)), "level": max_level, "capacity": capacity}
+    if (sorted(old.languages), old.max_level, old.capacity) == (values["languages"], max_level, capacity):
+        return False
+    await connection.execute(_WORK, values)
+    before = f"{','.join(old.languages)} {old.max_level} {old.capacity}"
+    after = f"{','.join(sorted(set(languages)))} {max_level} {capacity}"
+    await note(connection, actor, agent_id, "work", before.strip(), after.strip(), address=address)
+    return True
+
+
 async def disable(connection: AsyncConnection, actor: Actor, agent_id: int, *, address: str = "") -> bool:
     """Shut an agent out, at once: sessions and links end. Returns whether they were in; raises `LastAdministrator`."""
     await _one_at_a_time(connection)
@@ -225,6 +247,7 @@ _ADD = text(
 _ROLE = text("UPDATE agent SET role = :role WHERE id = :id")
 _DISABLE = text("UPDATE agent SET disabled_at = now(), presence = 'offline' WHERE id = :id AND disabled_at IS NULL")
 _ENABLE = text("UPDATE agent SET disabled_at = NULL WHERE id = :id AND disabled_at IS NOT NULL")
+_WORK = text("UPDATE agent SET languages = :languages, max_level = :level, capacity = :capacity WHERE id = :id")
 _VOID_TOKENS = text("UPDATE agent_token SET used = true WHERE agent_id = :id AND NOT used")
 _ADMINISTRATOR_LEFT = text("SELECT EXISTS (SELECT FROM agent WHERE role = 'administrator' AND disabled_at IS NULL)")
 _ADD_TEAM = text("INSERT INTO team (name) VALUES (:name) ON CONFLICT DO NOTHING")

@@ -60,6 +60,17 @@ async def redeem(connection: AsyncConnection, token: str, purpose: str) -> Claim
     return await _claim(connection, _REDEEM, token, purpose)
 
 
+async def void(connection: AsyncConnection, agent_id: int, purpose: str) -> None:
+    """Have no link or code of that purpose open anything any more."""
+    await connection.execute(_VOID, {"agent": agent_id, "purpose": purpose})
+
+
+async def redeem_code(connection: AsyncConnection, said: str, agent_id: int) -> bool:
+    """Use up a code of an agent's, hashed together with what it proves. Returns whether it was good."""
+    values = {"hash": sessions.hash_of(said), "purpose": "telephone", "agent": agent_id}
+    return bool((await connection.execute(_REDEEM_CODE, values)).rowcount)
+
+
 async def _claim(connection: AsyncConnection, query: object, token: str, purpose: str) -> Claim | None:
     if not sessions.TOKEN.fullmatch(token):
         return None
@@ -90,6 +101,25 @@ async def set_password(
     await note(connection, actor, agent_id, "password", address=address)
 
 
+async def recognised(connection: AsyncConnection, issuer: str, subject: str) -> int | None:
+    """The agent whom a provider knows as `subject`; None for nobody, or a disabled one."""
+    found: int | None = await connection.scalar(_RECOGNISED, {"issuer": issuer, "subject": subject})
+    return found
+
+
+async def join(connection: AsyncConnection, issuer: str, subject: str, email: str) -> int | None:
+    """Have the agent of a verified address be `subject` from now on, unless they are somebody there already.
+
+    Returns the agent's id; None where there is no such agent, where they are disabled or joined to another identity.
+    The caller has checked that the provider verified the address (CVE-2026-84458 was a join by an unverified one).
+    """
+    values = {"issuer": issuer, "subject": subject, "email": email}
+    found: int | None = await connection.scalar(_JOIN, values)
+    if found is not None:
+        await note(connection, Actor("step", name="identity_provider"), found, "identity", new=issuer)
+    return found
+
+
 async def rehash(connection: AsyncConnection, agent_id: int, hashed: str) -> None:
     """The same password, hashed at today's cost."""
     await connection.execute(_SET_PASSWORD, {"id": agent_id, "hash": hashed})
@@ -103,6 +133,7 @@ _MAKE = text(
     """
     INSERT INTO agent_token (token_hash, purpose, agent_id, detail, expires_at)
     VALUES (:hash, :purpose, :agent, :detail, now() + make_interval(secs => :hours * 3600))
+    ON CONFLICT (token_hash) DO UPDATE SET used = false, expires_at = excluded.expires_at -- a code that is drawn again
     """
 )
 _LOOK = text(
@@ -116,8 +147,21 @@ _REDEEM = text(
     WHERE agent.id = agent_id AND {_LIVE} AND disabled_at IS NULL RETURNING {_CLAIMED}
     """
 )
+_REDEEM_CODE = text(f"UPDATE agent_token SET used = true WHERE {_LIVE} AND agent_id = :agent")
 _PASSWORD_OF = text(
     "SELECT id, password_hash, disabled_at IS NOT NULL AS disabled FROM agent WHERE lower(email) = lower(:email)"
+)
+_RECOGNISED = text(
+    """
+    SELECT id FROM agent
+    WHERE oidc_issuer = :issuer AND oidc_subject = :subject AND oidc_subject <> '' AND disabled_at IS NULL
+    """
+)
+_JOIN = text(
+    """
+    UPDATE agent SET oidc_issuer = :issuer, oidc_subject = :subject
+    WHERE lower(email) = lower(:email) AND oidc_subject = '' AND disabled_at IS NULL RETURNING id
+    """
 )
 _HASH_OF = text("SELECT password_hash FROM agent WHERE id = :id")
 _SET_PASSWORD = text("UPDATE agent SET password_hash = :hash WHERE id = :id")

@@ -33,6 +33,9 @@ HOMONYMS = {
     ("models/agents.py", "email"): "a column",
     ("models/proofs.py", "email"): "a column",
     ("gateway/staff/sign_in.py", "email"): "a field of the form",
+    ("gateway/staff/administration.py", "email"): "a field of the form",
+    ("gateway/staff/oidc.py", "email"): "a claim",
+    ("guichet/agents.py", "email"): "a key of its JSON",
 }
 """Words that are spelt like a channel's name and mean something else."""
 LONG_FILES = {

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from config.pages import TEMPLATES
 from gateway.staff import access, layout
 from gateway.staff.access import ACCESS, actor_of, again, recognise, same_origin, staff, visitor_of
 from gateway.staff.account import OwnAccount
+from gateway.staff.administration import Administration
+from gateway.staff.identity import ByIdentity
 from gateway.staff.layout import FOLDER, StaffPages, language_of, redirect
 from gateway.staff.origin import place
 from gateway.staff.posted import Fields, form_of
@@ -37,6 +40,9 @@ __all__ = [
 ]
 
 
+ACCOUNT, AGENTS = TEMPLATES / "account", TEMPLATES / "agents"
+
+
 def mount(app: web.Application) -> None:
     """Add sign-in, accounts and the frame's assets."""
     access.mount(app)
@@ -44,7 +50,9 @@ def mount(app: web.Application) -> None:
     app.router.add_get("/staff/assets/{asset}", layout.frame_assets().answer)
     door = SignIn(app, StaffPages(app, FOLDER, section="door"))
     door.mount(app)
-    OwnAccount(app, StaffPages(app, FOLDER, section="account")).mount(app)
+    ByIdentity(app, door).mount(app)
+    OwnAccount(app, StaffPages(app, ACCOUNT, section="account"), door).mount(app)
+    Administration(app, StaffPages(app, AGENTS, section="agents")).mount(app)
 
 
 def mount_first_steps(app: web.Application) -> None:

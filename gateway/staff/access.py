@@ -24,8 +24,9 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
-from asyncpg import InterfaceError, PostgresError
-from sqlalchemy.exc import SQLAlchemyError
+from asyncpg import InterfaceError, PostgresConnectionError, PostgresError
+from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.client_address import client_address, is_proxy, networks
@@ -39,6 +40,8 @@ from models.actor import Actor
 from models.sessions import Visitor
 
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
+LOST = (OperationalError, DisconnectionError, PoolTimeout, InterfaceError, PostgresConnectionError)
+"""What is raised where the connection is the matter, and not the question."""
 WAIT_SECONDS = 5.0
 REMEMBERED_SECONDS, MOST_REMEMBERED = 600.0, 1000
 FIRST_START = Actor("step", name="first_start", role="supervisor")
@@ -158,7 +161,11 @@ class Access:
         if visitor is not None:
             request[VISITOR] = visitor
         if not why:
-            return await call()
+            try:
+                return await call()
+            except LOST as error:
+                log.warning("staff_page_lost_database", path=request.path, error=type(error).__name__)
+                why = "away"
         if why in ("role", "foreign"):
             log.warning("staff_refused", why=why, path=request.path, actor=visitor.actor.label if visitor else "")
         return self.refuse(request, why)

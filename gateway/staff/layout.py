@@ -178,6 +178,7 @@ class StaffPages:
                 "moment": lambda at: moments.moment(at, language, zone),
                 "day": lambda at: moments.day(at, language, zone),
                 "initials": initials,
+                "browser": browser,
             }
             | values
         )
@@ -203,6 +204,15 @@ def initials(name: str) -> str:
     words = [word for word in name.replace("-", " ").split() if word[:1].isalnum()]
     letters = words[0][:1] + words[-1][:1] if len(words) > 1 else (words[0][:2] if words else "?")
     return letters.upper()
+
+
+def browser(agent: str) -> str:
+    """A browser's own name in short, `Firefox, Linux`; '' where it is none of the usual ones."""
+    names = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    systems = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+    found = [next((name for mark, name in names if mark in agent), "")]
+    found.append(next((name for name in systems if name in agent), ""))
+    return ", ".join(name for name in found if name)
 
 
 def at_home(actor: Actor | None, app: web.Application) -> str:
