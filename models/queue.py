@@ -117,12 +117,13 @@ def _moment(said: str) -> datetime:
 
 DUE = "coalesce(ticket.created_at + make_interval(hours => ticket.commitment_hours), 'infinity')"
 ORDERS = {
-    "newest": Order("0", "int", True, int),
-    "oldest": Order("0", "int", False, int),
+    "newest": Order("ticket.id", "bigint", True, int),
+    "oldest": Order("ticket.id", "bigint", False, int),
     "due": Order(DUE, "timestamptz", False, _moment),
-    "priority": Order("array_position('{urgent,high,normal,low}', ticket.priority)", "int", False, int),
+    "priority": Order("array_position(cast('{urgent,high,normal,low}' AS text[]), ticket.priority)", "int", False, int),
     "activity": Order("ticket.updated_at", "timestamptz", True, _moment),
 }
+ASLEEP, AWAKE = "false", "true"
 BY_NUMBER = ("newest", "oldest")
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -200,29 +201,15 @@ async def count(connection: AsyncConnection, actor: Actor, filters: Filters) -> 
 def _condition(actor: Actor, filters: Filters) -> tuple[str, dict[str, Any]]:
     """The SQL condition on `ticket`, with what the actor may see in it, and the values that it binds."""
     seen, values = visible(actor)
-    parts = [seen, "ticket.merged_into IS NULL"]
     if number := _number(filters.text):
         return f"{seen} AND ticket.id = :number", {**values, "number": number}
-    match filters.status:
-        case "all":
-            pass
-        case "done":
-            parts.append("ticket.status IN ('resolved', 'closed')")
-        case "" | "snoozed" if not filters.text and not filters.contact:
-            parts.append("ticket.status NOT IN ('resolved', 'closed')")
-        case "" | "snoozed":
-            pass
-        case status:
-            parts.append("ticket.status = :status")
-            values["status"] = status
-            if status in UNRESOLVED:
-                parts.append("ticket.status NOT IN ('resolved', 'closed')")
+    parts = [seen, "ticket.merged_into IS NULL", *_states(filters, values)]
     for name in ("priority", "category", "channel", "language", "product"):
         if value := getattr(filters, name):
             parts.append(f"ticket.{name} = :{name}")
             values[name] = value
     if filters.tag:
-        parts.append("ticket.tags <> '{{}}' AND ticket.tags @> ARRAY[cast(:tag AS text)]")
+        parts.append("ticket.tags <> '{}' AND ticket.tags @> ARRAY[cast(:tag AS text)]")
         values["tag"] = filters.tag
     if filters.team:
         parts.append("ticket.team = :team")
@@ -236,6 +223,23 @@ def _condition(actor: Actor, filters: Filters) -> tuple[str, dict[str, Any]]:
         parts.append("ticket.contact_id = :contact")
         values["contact"] = contact
     return " AND ".join(parts), values
+
+
+def _states(filters: Filters, values: dict[str, Any]) -> list[str]:
+    """The part of the condition that is about status and sleep."""
+    unresolved = "ticket.status NOT IN ('resolved', 'closed')"
+    match filters.status:
+        case "all":
+            return []
+        case "done":
+            return ["ticket.status IN ('resolved', 'closed')"]
+        case "snoozed":
+            return [unresolved, ASLEEP]
+        case "":
+            return [] if filters.text or filters.contact else [unresolved, AWAKE]
+        case status:
+            values["status"] = status
+            return ["ticket.status = :status", *([unresolved] if status in UNRESOLVED else [])]
 
 
 def _number(said: str) -> int:
@@ -278,7 +282,8 @@ _BESIDE = """
     LEFT JOIN agent ON agent.id = ticket.assignee_id
     LEFT JOIN LATERAL (
         SELECT direction, left(coalesce(nullif(reply_text, ''), message.text), 200) AS words FROM message
-        WHERE ticket_id = ticket.id AND direction IN ('in', 'out') ORDER BY id DESC LIMIT 1
+        WHERE ticket_id = ticket.id AND (direction = 'in' OR (direction = 'out' AND sender LIKE 'agent:%'))
+        ORDER BY id DESC LIMIT 1
     ) AS last ON true
 """
 _LISTING = f"""
@@ -297,4 +302,4 @@ _COUNTS = """
         count(*) FILTER (WHERE status = 'waiting') AS waiting
     FROM ticket WHERE status NOT IN ('resolved', 'closed') AND merged_into IS NULL AND {visible}
 """
-_COUNT = "SELECT count(*) FROM (SELECT FROM ticket WHERE {condition} LIMIT :most) AS some"
+_COUNT = "SELECT count(*) FROM (SELECT FROM ticket WHERE {condition} LIMIT :most) AS counted"

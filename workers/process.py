@@ -28,6 +28,7 @@ from workers.actors import Loop, listen, sweep
 from workers.batch import Office
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
 from workers.pace import Pace
 from workers.reader import Reader
@@ -110,7 +111,8 @@ def assemble(
 
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    clocks = {"absence": Loop("absence", tell_the_absent), "search": Loop("search", Indexing(database).drain)}
+    return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
