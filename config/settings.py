@@ -17,6 +17,7 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from config.customer_pages import Chat, Form, Portal
+from config.life_cycle import Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.telephony import Conversation, Meta, Phone, Twilio
@@ -298,6 +299,7 @@ class Settings(BaseSettings):
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    life: Life = Life()
     log: Log = Log()
 
     @property

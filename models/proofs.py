@@ -132,7 +132,7 @@ _VOID_ALL = text("UPDATE agent_token SET used = true WHERE agent_id = :agent AND
 _MAKE = text(
     """
     INSERT INTO agent_token (token_hash, purpose, agent_id, detail, expires_at)
-    VALUES (:hash, :purpose, :agent, :detail, now() + make_interval(secs => :hours * 3600))
+    VALUES (:hash, :purpose, :agent, :detail, now() + make_interval(secs => cast(:hours AS float8) * 3600))
     ON CONFLICT (token_hash) DO UPDATE SET used = false, expires_at = excluded.expires_at -- a code that is drawn again
     """
 )

@@ -122,7 +122,7 @@ _RECOGNISE = text(
         session.seen_at < now() - interval '1 minute' AS stale
     FROM agent_session AS session JOIN agent ON agent.id = session.agent_id
     WHERE token_hash = :hash AND disabled_at IS NULL
-        AND session.expires_at > now() AND session.seen_at > now() - make_interval(secs => :idle)
+        AND session.expires_at > now() AND session.seen_at > now() - make_interval(secs => cast(:idle AS float8))
     """
 )
 _SEEN = text(
@@ -135,7 +135,7 @@ _BEGIN = text(
     """
     WITH here AS (UPDATE agent SET last_seen_at = now() WHERE id = :agent)
     INSERT INTO agent_session (token_hash, agent_id, browser, address, expires_at)
-    VALUES (:hash, :agent, :browser, :address, now() + make_interval(secs => :days * 86400))
+    VALUES (:hash, :agent, :browser, :address, now() + make_interval(secs => cast(:days AS float8) * 86400))
     """
 )
 _END = text("DELETE FROM agent_session WHERE token_hash = :hash")
@@ -146,7 +146,7 @@ _OPEN = text(
     SELECT left(encode(token_hash, 'hex'), 16) AS name, browser, address, created_at, seen_at,
         token_hash = :current AS current
     FROM agent_session
-    WHERE agent_id = :agent AND expires_at > now() AND seen_at > now() - make_interval(secs => :idle)
+    WHERE agent_id = :agent AND expires_at > now() AND seen_at > now() - make_interval(secs => cast(:idle AS float8))
     ORDER BY seen_at DESC
     """
 )

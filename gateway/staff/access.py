@@ -121,6 +121,7 @@ class Access:
     def _remember(self, session: bytes, visitor: Visitor | None) -> None:
         self._seen.pop(session, None)
         if visitor is not None:
+            self._anybody = True
             self._seen[session] = (time.monotonic(), visitor)
             if len(self._seen) > MOST_REMEMBERED:
                 self._seen.popitem(last=False)

@@ -18,6 +18,7 @@ import models.contact
 import models.conversation
 import models.cursor
 import models.ledger
+import models.life
 import models.page_link
 import models.resemblance
 import models.saved_view
