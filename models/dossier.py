@@ -97,6 +97,8 @@ class Other(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     score: int = 0
     """Percent, of a near-duplicate."""
+    kind: str = ""
+    """Of a link: related, duplicate, split; parent (the other is above) or child."""
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +134,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     resolved_at: datetime | None
+    snoozed_until: datetime | None
     messages: Sequence[Message]
     cut: bool
     """Whether older messages are left out."""
@@ -141,6 +144,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: Sequence[Other]
     children: Sequence[Other]
     """What was merged into it."""
+    linked: Sequence[Other]
 
 
 async def dossier(connection: AsyncConnection, actor: Actor, number: int) -> Dossier | None:
@@ -157,6 +161,7 @@ async def dossier(connection: AsyncConnection, actor: Actor, number: int) -> Dos
     others = await connection.execute(text(_OTHERS.format(visible=seen)), values)
     duplicates = await connection.execute(text(_DUPLICATES.format(visible=seen)), values)
     children = await connection.execute(text(_CHILDREN.format(visible=seen)), values)
+    linked = await connection.execute(text(_LINKED.format(visible=seen)), values)
     return Dossier(
         **row._mapping,
         messages=await _with_files(connection, said[:MOST_MESSAGES][::-1]),
@@ -166,6 +171,7 @@ async def dossier(connection: AsyncConnection, actor: Actor, number: int) -> Dos
         others=[Other(**other._mapping) for other in others],
         duplicates=[Other(**other._mapping) for other in duplicates],
         children=[Other(**other._mapping) for other in children],
+        linked=[Other(**other._mapping) for other in linked],
     )
 
 
@@ -218,7 +224,8 @@ _TICKET = """
     SELECT ticket.id AS number, subject, status, priority, commitment_hours, category, product, perimeter, pipeline,
         stage, level, contact_id, contact.name AS contact, contact.tier, channel, account, answer_channel,
         answer_address, answer_account, conversation, assignee_id, coalesce(agent.name, '') AS assignee, team,
-        ticket.language, tags, merged_into, continues, ticket.created_at, ticket.updated_at, resolved_at
+        ticket.language, tags, merged_into, continues, ticket.created_at, ticket.updated_at, resolved_at,
+        CASE WHEN snoozed_until > now() THEN snoozed_until END AS snoozed_until
     FROM ticket JOIN contact ON contact.id = ticket.contact_id LEFT JOIN agent ON agent.id = ticket.assignee_id
     WHERE ticket.id = :number AND {visible}
 """
@@ -271,6 +278,12 @@ _DUPLICATES = """
 _CHILDREN = """
     SELECT id AS number, subject, status, updated_at FROM ticket WHERE merged_into = :number AND {visible}
     ORDER BY id LIMIT 50
+"""
+_LINKED = """
+    SELECT ticket.id AS number, ticket.subject, ticket.status, ticket.updated_at,
+        CASE WHEN ticket_link.kind = 'parent' AND other_id = :number THEN 'child' ELSE ticket_link.kind END AS kind
+    FROM ticket_link JOIN ticket ON ticket.id = CASE WHEN ticket_id = :number THEN other_id ELSE ticket_id END
+    WHERE :number IN (ticket_id, other_id) AND {visible} ORDER BY ticket.id LIMIT 50
 """
 _SEES = "SELECT id FROM ticket WHERE id = ANY(:numbers) AND {visible}"
 _KEY = """

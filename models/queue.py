@@ -123,7 +123,8 @@ ORDERS = {
     "priority": Order("array_position(cast('{urgent,high,normal,low}' AS text[]), ticket.priority)", "int", False, int),
     "activity": Order("ticket.updated_at", "timestamptz", True, _moment),
 }
-ASLEEP, AWAKE = "false", "true"
+ASLEEP = "ticket.snoozed_until > now()"
+AWAKE = "(ticket.snoozed_until IS NULL OR ticket.snoozed_until <= now())"
 BY_NUMBER = ("newest", "oldest")
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -183,7 +184,7 @@ async def _searched(
 
 
 async def counts(connection: AsyncConnection, actor: Actor) -> dict[str, int]:
-    """How many unresolved tickets there are: `unresolved`, `me`, `nobody`, `urgent`, and each status."""
+    """How many unresolved tickets there are: `unresolved`, `me`, `nobody`, `urgent`, `snoozed`."""
     seen, values = visible(actor)
     row = (await connection.execute(text(_COUNTS.format(visible=seen)), {**values, "me": actor.id})).one()
     return {name: int(count) for name, count in row._mapping.items()}
@@ -274,7 +275,7 @@ _SHOWN = f"""
     ticket.language, ticket.team, ticket.assignee_id, coalesce(agent.name, '') AS assignee,
     coalesce(nullif(contact.name, ''), ticket.answer_address) AS contact, contact.tier, ticket.tags,
     ticket.message_count AS messages, ticket.created_at, ticket.updated_at, nullif({DUE}, 'infinity') AS due_at,
-    cast(NULL AS timestamptz) AS snoozed_until, coalesce(last.direction, '') AS last_direction,
+    ticket.snoozed_until, coalesce(last.direction, '') AS last_direction,
     coalesce(last.words, '') AS last_words
 """
 _BESIDE = """
@@ -295,11 +296,12 @@ _LISTING = f"""
     ORDER BY chosen.key {{way}}, chosen.id {{way}}
 """
 _BY_NUMBER = text(f"SELECT {_SHOWN} FROM ticket {_BESIDE} WHERE ticket.id = ANY(:numbers)")
-_COUNTS = """
-    SELECT count(*) AS unresolved, count(*) FILTER (WHERE assignee_id = :me) AS me,
-        count(*) FILTER (WHERE assignee_id IS NULL) AS nobody, count(*) FILTER (WHERE priority = 'urgent') AS urgent,
-        count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE status = 'in_progress') AS in_progress,
-        count(*) FILTER (WHERE status = 'waiting') AS waiting
-    FROM ticket WHERE status NOT IN ('resolved', 'closed') AND merged_into IS NULL AND {visible}
+_COUNTS = f"""
+    SELECT count(*) FILTER (WHERE {AWAKE}) AS unresolved,
+        count(*) FILTER (WHERE {AWAKE} AND assignee_id = :me) AS me,
+        count(*) FILTER (WHERE {AWAKE} AND assignee_id IS NULL) AS nobody,
+        count(*) FILTER (WHERE {AWAKE} AND priority = 'urgent') AS urgent,
+        count(*) FILTER (WHERE {ASLEEP}) AS snoozed
+    FROM ticket WHERE status NOT IN ('resolved', 'closed') AND merged_into IS NULL AND {{visible}}
 """
 _COUNT = "SELECT count(*) FROM (SELECT FROM ticket WHERE {condition} LIMIT :most) AS counted"

@@ -7,6 +7,8 @@ Settling writes nothing here. A clock of the workers (`follow`) reads what is ne
 found some seconds later, and later still while more comes in than can be settled at once. Words are stored without
 accents and stemmed in their ticket's language; a question is stemmed in both, so that `problemes` finds « problème ».
 
+Which ticket a message stands in is asked of the message: merging and splitting move it, and nothing here changes.
+
 GIN gives no order, and a word that stands in every third message would mean reading a third of them. So each row also
 carries the name of its block of 16,384 message ids and of its block of 262,144: the newest block is asked first, then
 the newest large one, then all. Within a block the index meets both lists without reading what lies outside.
@@ -42,7 +44,6 @@ class MessageSearch(SQLModel, table=True):
     __tablename__: ClassVar[str] = "message_search"
     __table_args__ = (
         Index("message_search_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
-        Index("message_search_ticket", "ticket_id"),
     )
 
     message_id: int = Field(
@@ -50,7 +51,6 @@ class MessageSearch(SQLModel, table=True):
             BigInteger, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
         )
     )
-    ticket_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     words: str = Field(sa_column=Column(TSVECTOR, nullable=False))
 
 
@@ -131,8 +131,8 @@ _BEGIN = text("INSERT INTO search_progress (id) VALUES (1) ON CONFLICT DO NOTHIN
 _WAITING = text("SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' LIMIT :most) AS waiting")
 _FOLLOW = text(
     f"""
-    INSERT INTO message_search (message_id, ticket_id, words)
-    SELECT message.id, message.ticket_id,
+    INSERT INTO message_search (message_id, words)
+    SELECT message.id,
         array_to_tsvector(ARRAY['§s' || (message.id >> {SMALL}), '§l' || (message.id >> {LARGE})])
         || search_vector(ticket.language, concat_ws(' ', message.subject, message.sender_name, message.sender,
             left(coalesce(nullif(message.reply_text, ''), message.text), :longest)))
@@ -164,13 +164,13 @@ _NEWEST = text("SELECT max(message_id) FROM message_search")
 _PLAN = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _FIND = """
     WITH hit AS MATERIALIZED (
-        SELECT message_id, ticket_id FROM message_search
+        SELECT message_id FROM message_search
         WHERE words @@ (CASE WHEN cast(:block AS text) = '' THEN search_question(:words)
                         ELSE search_question(:words) && cast(:block AS tsquery) END)
           AND message_id <= :top
     )
     SELECT ticket.id AS number, max(hit.message_id) AS message_id
-    FROM hit JOIN ticket ON ticket.id = hit.ticket_id
+    FROM hit JOIN message ON message.id = hit.message_id JOIN ticket ON ticket.id = message.ticket_id
     WHERE {visible} AND {condition}
     GROUP BY ticket.id ORDER BY max(hit.message_id) DESC LIMIT :most
 """

@@ -47,6 +47,7 @@ class Ticket(SQLModel, table=True):
             "team",
             "assignee_id",
             "priority",
+            "snoozed_until",
             postgresql_where=text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
         ),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),

@@ -40,7 +40,6 @@ def upgrade() -> None:
     op.create_table(
         "message_search",
         sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ticket_id", sa.BigInteger(), nullable=False),
         sa.Column("words", postgresql.TSVECTOR(), nullable=False),
         sa.ForeignKeyConstraint(["message_id"], ["message.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message_id"),
@@ -53,7 +52,6 @@ def upgrade() -> None:
         postgresql_using="gin",
         postgresql_with={"fastupdate": "off"},
     )
-    op.create_index("message_search_ticket", "message_search", ["ticket_id"], unique=False)
     op.create_table(
         "search_progress",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
@@ -86,7 +84,7 @@ def upgrade() -> None:
     op.create_index(
         "ticket_queue",
         "ticket",
-        ["status", "team", "assignee_id", "priority"],
+        ["status", "team", "assignee_id", "priority", "snoozed_until"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
     )
