@@ -76,6 +76,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     old: str
     new: str
+    reason: str
+    """Why, as `models.assignment.because` reads it."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     resolved_at: datetime | None
     snoozed_until: datetime | None
+    due_at: datetime | None
     messages: Sequence[Message]
     cut: bool
     """Whether older messages are left out."""
@@ -225,8 +228,10 @@ _TICKET = """
         stage, level, contact_id, contact.name AS contact, contact.tier, channel, account, answer_channel,
         answer_address, answer_account, conversation, assignee_id, coalesce(agent.name, '') AS assignee, team,
         ticket.language, tags, merged_into, continues, ticket.created_at, ticket.updated_at, resolved_at,
-        CASE WHEN snoozed_until > now() THEN snoozed_until END AS snoozed_until
+        CASE WHEN snoozed_until > now() THEN snoozed_until END AS snoozed_until,
+        clock.due_at
     FROM ticket JOIN contact ON contact.id = ticket.contact_id LEFT JOIN agent ON agent.id = ticket.assignee_id
+    LEFT JOIN ticket_clock AS clock ON clock.ticket_id = ticket.id
     WHERE ticket.id = :number AND {visible}
 """
 _MESSAGES = text(
@@ -248,7 +253,7 @@ _FILES = text(
 )
 _EVENTS = text(
     """
-    SELECT ticket_event.id, at, actor, kind, old, new, coalesce(agent.name, contact.name, '') AS name
+    SELECT ticket_event.id, at, actor, kind, old, new, reason, coalesce(agent.name, contact.name, '') AS name
     FROM ticket_event
     LEFT JOIN agent ON actor ~ '^agent:[0-9]{1,15}$' AND agent.id = cast(substring(actor FROM '[0-9]+$') AS bigint)
     LEFT JOIN contact ON actor ~ '^contact:[0-9]{1,15}$'

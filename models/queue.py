@@ -108,6 +108,8 @@ class Order(msgspec.Struct, frozen=True):
     type: str
     backwards: bool
     read: Callable[[str], Any]
+    beside: str = ""
+    """What must be joined for the key."""
 
 
 def _moment(said: str) -> datetime:
@@ -115,18 +117,18 @@ def _moment(said: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-DUE = "coalesce(ticket.created_at + make_interval(hours => ticket.commitment_hours), 'infinity')"
+DUE = "coalesce(clock.due_at, 'infinity')"
+CLOCK = "LEFT JOIN ticket_clock AS clock ON clock.ticket_id = ticket.id"
 ORDERS = {
     "newest": Order("ticket.id", "bigint", True, int),
     "oldest": Order("ticket.id", "bigint", False, int),
-    "due": Order(DUE, "timestamptz", False, _moment),
+    "due": Order(DUE, "timestamptz", False, _moment, CLOCK),
     "priority": Order("array_position(cast('{urgent,high,normal,low}' AS text[]), ticket.priority)", "int", False, int),
     "activity": Order("ticket.updated_at", "timestamptz", True, _moment),
 }
 ASLEEP = "ticket.snoozed_until > now()"
 AWAKE = "(ticket.snoozed_until IS NULL OR ticket.snoozed_until <= now())"
 BY_NUMBER = ("newest", "oldest")
-NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def listing(
@@ -148,7 +150,7 @@ async def listing(
         beyond = f"({by.key}, ticket.id) {'<' if by.backwards else '>'} (cast(:key AS {by.type}), :id)"
         values |= {"key": place[0], "id": place[1]}
     way = "DESC" if by.backwards else "ASC"
-    statement = _LISTING.format(condition=f"{condition} AND {beyond}", key=by.key, way=way)
+    statement = _LISTING.format(condition=f"{condition} AND {beyond}", key=by.key, way=way, beside=by.beside)
     await connection.execute(_PLAN)
     rows = (await connection.execute(text(statement), {**values, "most": most + 1})).all()
     lines = [_line(row, f"{_said(row.key)}|{row.number}") for row in rows[:most]]
@@ -263,22 +265,21 @@ def _said(key: Any) -> str:
 
 def _line(row: Any, place: str) -> Line:
     values = {name: value for name, value in row._mapping.items() if name != "key"}
-    if values["due_at"] is not None and values["due_at"] >= NEVER.replace(year=9990):
-        values["due_at"] = None
     return Line(**values, place=place)
 
 
 # The plan depends on how many tickets a filter lets through.
 _PLAN = text("SET LOCAL plan_cache_mode = force_custom_plan")
-_SHOWN = f"""
+_SHOWN = """
     ticket.id AS number, ticket.subject, ticket.status, ticket.priority, ticket.category, ticket.channel,
     ticket.language, ticket.team, ticket.assignee_id, coalesce(agent.name, '') AS assignee,
     coalesce(nullif(contact.name, ''), ticket.answer_address) AS contact, contact.tier, ticket.tags,
-    ticket.message_count AS messages, ticket.created_at, ticket.updated_at, nullif({DUE}, 'infinity') AS due_at,
+    ticket.message_count AS messages, ticket.created_at, ticket.updated_at, clock.due_at,
     ticket.snoozed_until, coalesce(last.direction, '') AS last_direction,
     coalesce(last.words, '') AS last_words
 """
-_BESIDE = """
+_BESIDE = f"""
+    {CLOCK}
     JOIN contact ON contact.id = ticket.contact_id
     LEFT JOIN agent ON agent.id = ticket.assignee_id
     LEFT JOIN LATERAL (
@@ -289,7 +290,7 @@ _BESIDE = """
 """
 _LISTING = f"""
     WITH chosen AS (
-        SELECT ticket.id, {{key}} AS key FROM ticket WHERE {{condition}}
+        SELECT ticket.id, {{key}} AS key FROM ticket {{beside}} WHERE {{condition}}
         ORDER BY {{key}} {{way}}, ticket.id {{way}} LIMIT :most
     )
     SELECT chosen.key, {_SHOWN} FROM chosen JOIN ticket ON ticket.id = chosen.id {_BESIDE}

@@ -214,26 +214,23 @@ async def test_an_unknown_number_and_another_teams_look_alike_on_every_route(
         "messages": str((await desk.rows("SELECT min(id) FROM message"))[0][0]),
     }
     asked = 0
-    acts = ("take", "change", "snooze", "wake", "merge", "unmerge", "split", "unsplit", "link", "unlink", "dismiss")
     fields = {"kind": "reply", "text": "x", "other": "1", "until": "2099-01-01T10:00", "m1": "on", "m2": "on"}
     before = await desk.rows("SELECT count(*), sum(id) FROM ticket_event")
     for route in desk.runner.app.router.routes():  # type: ignore[union-attr]
         path = route.resource.canonical if route.resource else ""
         if not path.startswith("/console/{number}") or route.method not in ("GET", "POST"):
             continue
-        for act in acts if "{act}" in path else ("",):
-            place = path.replace("{act}", act).replace(
-                "{id}", ids.get(path.split("/")[3] if "{id}" in path else "", "")
-            )
-            answers = []
-            for number in ("1", "4711"):
-                url = desk.url + place.replace("{number}", number)
-                data = {**fields, **({"was_assignee": ""} if act == "take" else {})} if route.method == "POST" else None
-                async with paul.request(route.method, url, data=data, allow_redirects=False) as answer:
-                    answers.append((answer.status, (await answer.text()).replace("4711", "1")))
-            assert answers[0] == answers[1], place
-            assert answers[0][0] == 404, place
-            asked += 1
+        act = path.rpartition("/")[2]
+        place = path.replace("{id}", ids.get(path.split("/")[3] if "{id}" in path else "", ""))
+        answers = []
+        for number in ("1", "4711"):
+            url = desk.url + place.replace("{number}", number)
+            data = {**fields, **({"was_assignee": ""} if act == "take" else {})} if route.method == "POST" else None
+            async with paul.request(route.method, url, data=data, allow_redirects=False) as answer:
+                answers.append((answer.status, (await answer.text()).replace("4711", "1")))
+        assert answers[0] == answers[1], place
+        assert answers[0][0] == 404, place
+        asked += 1
     assert asked > 15
     assert await desk.rows("SELECT count(*), sum(id) FROM ticket_event") == before
     assert await said(desk) == []

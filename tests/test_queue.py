@@ -30,6 +30,10 @@ async def fill(desk: Desk, count: int) -> None:
         " ELSE '{}' END, now() - make_interval(mins => n / 10), (ARRAY[2, 24, NULL])[1 + n % 3]"
         f" FROM generate_series(1, {count}) AS n RETURNING 1"
     )
+    await desk.rows(
+        "INSERT INTO ticket_clock (ticket_id, due_at) SELECT id, CASE WHEN id % 3 > 0 THEN"
+        " now() + make_interval(hours => cast(id % 9 AS int)) END FROM ticket WHERE id % 5 > 0 RETURNING 1"
+    )
 
 
 async def pages(desk: Desk, actor: Actor, filters: Filters, order: str) -> list[int]:

@@ -26,13 +26,17 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.clocks import clocks_of
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.indexing import Indexing
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
 
 STOP_SECONDS = 8
@@ -73,7 +77,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -88,6 +92,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    report = Report(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -109,9 +114,20 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    clocks = {"absence": Loop("absence", tell_the_absent), "search": Loop("search", Indexing(database).drain)}
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        "search": Loop("search", Indexing(database).drain),
+        **clocks_of(database, office, bells, hints),
+    }
     return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
@@ -132,7 +148,9 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.console.acts import Acts
+from gateway.console.acts import ACTS, Acts
 from gateway.console.desk import Desk, Handler
 from gateway.console.files import Files
 from gateway.console.live import Live
@@ -53,7 +53,7 @@ def mount(app: web.Application) -> None:
             web.get(here + r"/messages/{id:\d{1,15}}/raw", behind(files.raw)),
             web.post(f"{here}/reply", behind(acts.reply)),
             web.post(f"{here}/preview", behind(acts.preview)),
-            web.post(here + "/{act:[a-z]{3,10}}", behind(acts.act)),
+            *(web.post(f"{here}/{name}", behind(acts.act)) for name in ACTS),
         ]
     )
     app.on_shutdown.append(live.end)

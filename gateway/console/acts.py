@@ -37,6 +37,11 @@ LONGEST = 50_000
 FIELDS = ("status", "priority", "category", "product", "team", "subject", "language", "pipeline", "stage")
 """Fields that are text; the others are read by `_asked`."""
 
+ACTS = (
+    "take", "change", "snooze", "wake", "merge", "unmerge", "split", "unsplit", "link", "unlink", "dismiss"
+)  # fmt: skip
+"""Each has its route, and its method `_<act>`."""
+
 Act = Callable[["AsyncConnection", Actor, int, Mapping[str, str]], Awaitable["life.Done"]]
 
 
@@ -53,18 +58,7 @@ class Acts:
 
     def __init__(self, desk: Desk, pages: TicketPages, cycle: life.Cycle) -> None:
         self._desk, self._pages, self._cycle = desk, pages, cycle
-        self._acts: dict[str, Act] = {
-            "take": self._take,
-            "change": self._change,
-            "snooze": self._snooze,
-            "wake": self._wake,
-            "merge": self._merge,
-            "unmerge": self._unmerge,
-            "split": self._split,
-            "unsplit": self._unsplit,
-            "link": self._link,
-            "unlink": self._unlink,
-        }
+        self._acts: dict[str, Act] = {name: getattr(self, f"_{name}") for name in ACTS if name != "dismiss"}
 
     # answers and notes
 
@@ -180,9 +174,7 @@ class Acts:
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         """Carry out one of the acts."""
-        name, number = request.match_info["act"], number_in(request.match_info["number"])
-        if name not in self._acts and name != "dismiss":
-            return self._desk.refused(request, 404)
+        name, number = request.path.rpartition("/")[2], number_in(request.match_info["number"])
         values: Mapping[str, str] = {}
         try:
             values = (await self._desk.posted(request)).values

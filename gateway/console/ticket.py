@@ -23,6 +23,7 @@ from gateway.operations.numerals import octets
 from gateway.staff import actor_of, language_of
 from models import answer_window, canned_text, dossier, life
 from models.answer_window import Window
+from models.assignment import because
 from models.dossier import Dossier
 from models.ticket import COMMITMENT_HOURS, PRIORITIES, STATUSES
 
@@ -101,6 +102,7 @@ class TicketPages:
             "category": lambda value: self._desk.words.category(value, language),
             "value": lambda kind, value: self._desk.words.value(kind, value, words, names, language),
             "did": words_of_actor,
+            "because": lambda reason: because(reason, language),
             "size": lambda count: octets(count, language),
             "sandbox": SANDBOX,
             "now": datetime.now(UTC),
