@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.api import Api, Webhooks
 from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Life
@@ -279,6 +280,7 @@ class Settings(BaseSettings):
             "phone": "channels.phone:Phone",
             "chat": "channels.chat:Chat",
             "portal": "channels.portal:Portal",
+            "internal": "channels.internal:Internal",
         },
         description="Channels by name: module:Class.",
     )
@@ -295,6 +297,8 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    api: Api = Api()
+    webhooks: Webhooks = Webhooks()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()

@@ -21,7 +21,7 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
-from gateway import console, health, operations, staff, statistics
+from gateway import api, console, health, operations, staff, statistics
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
 from gateway.keys import CHANNELS, CONVERSATIONS, DATABASE, HINTS, INBOX, OUTBOX_BELL, REDIS, SETTINGS
@@ -63,6 +63,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     for channel in channels.values():
         channel.mount(app, inbox)
     console.mount(app)
+    api.mount(app, channels, outbox_bell.ring, hints.send)
     staff.mount_first_steps(app)
     return app
 

@@ -116,6 +116,16 @@ async def test_trying_passwords_is_bounded_by_account_and_by_address(settings: S
         assert found == [401, 401, 401, 429]
 
 
+async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(settings: Settings, reader: Reader) -> None:
+    staff = Staff(attempts_per_account=3, attempts_per_minute=100)
+    async with Desk(settings.model_copy(update={"staff": staff}), reader) as desk:
+        await hire(desk)
+        found = await asyncio.gather(*(sign_in(desk, "marie@example.org", f"wrong {n}") for n in range(20)))
+        assert sorted(status for status, _page in found) == [401] * 3 + [429] * 17
+        for _n in range(5):
+            assert (await sign_in(desk, "paul@example.org", PASSWORD))[0] == 303, "the right one uses nothing up"
+
+
 async def test_half_a_day_is_half_a_day(settings: Settings, reader: Reader) -> None:
     staff = Staff(session_days=0.5, idle_hours=0.25)
     async with Desk(settings.model_copy(update={"staff": staff}), reader) as desk:

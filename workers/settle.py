@@ -104,7 +104,9 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     if draft.message.unseen:
         draft.outcome, draft.report = "machine", draft.message.report
         return
-    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
+    threaded = Threaded(None, f"new ticket: {draft.message.author} opened it")
+    if not draft.message.author:
+        threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
@@ -121,7 +123,7 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         return
     if threaded.ticket is None:
         categorise(draft, office)
-        threaded = recognise(draft, threaded, known, office)
+        threaded = threaded if draft.message.author else recognise(draft, threaded, known, office)
     if threaded.ticket is None:
         open_ticket(draft, threaded, known, office.cycle)
     else:
@@ -210,13 +212,14 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) ->
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            "answer_address": message.sender.address,
+            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
+            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
             "answer_account": account,
             "language": verdict.language,
         },
     )
     ticket.opening = message.reply_text if draft.quiet_seconds else ""
-    ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
+    ticket.events.append((message.author or f"contact:{identity.label}", "created", "", "open"))
     if ended:
         ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
         known.successors[ended.id] = ticket
