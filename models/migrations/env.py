@@ -10,13 +10,19 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 import models.agent
+import models.alarm
 import models.answer_window
 import models.blocks
+import models.care
 import models.contact
 import models.conversation
 import models.cursor
+import models.flow
 import models.ledger
+import models.operation
 import models.page_link
+import models.presence
+import models.replay_run
 import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
 
