@@ -16,9 +16,14 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
+from config.life_cycle import Life
 from config.section import Language, Section
+from config.staff import Staff
+from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
+from config.watching import Alarms, Care
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -263,6 +268,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that opens /metrics to other machines; empty: this machine alone."
+    )
     channels: dict[str, str] = Field(
         {
             "email": "channels.email:Email",
@@ -288,11 +296,19 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    life: Life = Life()
+    clocks: Clocks = Clocks()
+    assignment: Assignment = Assignment()
+    surge: Surge = Surge()
+    statistics: Statistics = Statistics()
+    alarms: Alarms = Alarms()
+    care: Care = Care()
     log: Log = Log()
 
     @property

@@ -161,11 +161,13 @@ async def period(connection: AsyncConnection, name: str, now: float) -> Period:
     values = {"begin": begin, "end": end, "slot": slot}
     found = {int(row.at): row for row in await connection.execute(_SLOTS, values)}
     slots = tuple(_slot(at, found.get(at)) for at in range(begin, end, slot))
-    channels = {row.channel: {name: int(getattr(row, name)) for name in COUNTS} for row in
-                await connection.execute(_CHANNELS, values)}  # fmt: skip
+    channels = {
+        row.channel: {name: int(getattr(row, name)) for name in COUNTS}
+        for row in await connection.execute(_CHANNELS, values)
+    }
     sums = {name: [0] * (len(EDGES) + 1) for name in ("settling", "answering")}
     for row in await connection.execute(_HISTOGRAMS, values):
-        sums[row.name][row.place - 1] = int(row.count)
+        sums[row.name][row.place - 1] = int(row.sum)
     return Period(
         name=name,
         slot=slot,
@@ -233,7 +235,7 @@ _SLOTS = text(
 _CHANNELS = text(f"SELECT channel, {_SUMS} FROM flow WHERE {_WITHIN} AND channel <> '' GROUP BY 1 ORDER BY 1")
 _HISTOGRAMS = text(
     f"""
-    SELECT name, place, sum(count) AS count
+    SELECT name, place, sum(count) AS sum
     FROM flow CROSS JOIN LATERAL (
         SELECT 'settling' AS name, * FROM unnest(settling) WITH ORDINALITY AS given (count, place)
         UNION ALL

@@ -35,7 +35,7 @@ class Dead(msgspec.Struct, frozen=True, kw_only=True):
 async def dead(connection: AsyncConnection, most: int) -> list[Dead]:
     """What was given up, the newest first: answers and notices."""
     return [
-        Dead(**row._mapping | {"reason": without_personal(row.reason)})
+        Dead(**{**row._mapping, "reason": without_personal(row.reason)})
         for row in await connection.execute(_DEAD, {"most": most})
     ]
 

@@ -11,7 +11,9 @@ from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
+from models.life.cycle import Cycle
 from workers.known import KnownIdentity, KnownTicket
+from workers.outlook import Outlook
 from workers.resemble import Sketch
 from workers.said import Said
 from workers.thread import Writer
@@ -92,3 +94,10 @@ class Office:
     channels: Mapping[str, Channel]
     rules: Rules
     secret: bytes
+    outlook: Outlook
+    """By when customers may expect an answer."""
+
+    @property
+    def cycle(self) -> Cycle:
+        """The pipelines in force."""
+        return Cycle.of(self.settings)

@@ -23,16 +23,22 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
+from models.alive import alive
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.clocks import clocks_of
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
+from workers.watches import watches_of
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
@@ -72,7 +78,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -87,6 +93,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    report = Report(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -108,9 +115,21 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        **clocks_of(database, office, bells, hints),
+        **watches_of(database, office, bells, redis_url),
+    }
+    return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -130,10 +149,17 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
-    await stop.wait()
+
+    def figures() -> dict[str, object]:
+        return {"settled": work.ingest.settled, "delivered": work.deliver.delivered, "queues": list(queues)}
+
+    async with alive(work.database, "worker", settings.var, figures):
+        await stop.wait()
     log.info("worker_stopping")
     for task in clocks:
         task.cancel()

@@ -14,20 +14,24 @@ printable character is drawn as a sign for it. May fail with what the database r
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
 
 from config.objects import Objects
+from config.pages import TEMPLATES
 from gateway.keys import DATABASE, SETTINGS
-from gateway.operations.pages import Pages
-from gateway.operations.who import actor_of, staff
+from gateway.operations import numerals
+from gateway.staff import StaffPages, actor_of, language_of, staff
 from models import operation, quarantine, undelivered
 from models.quarantine import Item
 
 SHOWN_BYTES = 20_000
 LISTED = 100
+FOLDER = TEMPLATES / "quarantine"
+DOABLE = (*quarantine.ACTIONS, "resend")
 _SIGNS = {code: 0x2400 + code for code in range(32) if code not in (9, 10)} | {127: 0x2421}
 _UNSEEN = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 
@@ -40,8 +44,9 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     shown: int
 
 
-def mount(app: web.Application, pages: Pages) -> None:
+def mount(app: web.Application) -> None:
     """Add the pages."""
+    pages = StaffPages(app, FOLDER, section="operations", assets={"quarantine.css": FOLDER / "quarantine.css"})
     ward = Ward(app, pages)
     only = staff("operations")
     app.add_routes(
@@ -50,6 +55,7 @@ def mount(app: web.Application, pages: Pages) -> None:
             web.post("/operations/quarantine", only(ward.act)),
             web.get(r"/operations/quarantine/{number:\d{1,18}}", only(ward.one)),
             web.get(r"/operations/quarantine/{number:\d{1,18}}/raw", only(ward.raw)),
+            web.get("/operations/assets/{asset}", pages.asset),
         ]
     )
 
@@ -57,7 +63,7 @@ def mount(app: web.Application, pages: Pages) -> None:
 class Ward:
     """The handlers."""
 
-    def __init__(self, app: web.Application, pages: Pages) -> None:
+    def __init__(self, app: web.Application, pages: StaffPages) -> None:
         self._database = app[DATABASE]
         self._pages = pages
         self._objects = Objects(app[SETTINGS])
@@ -67,7 +73,7 @@ class Ward:
         kind = request.query.get("kind", "")
         async with self._database.engine.connect() as connection:
             waiting = await quarantine.items(connection)
-            values = {
+            values: dict[str, Any] = {
                 "total": await quarantine.count(connection),
                 "kinds": quarantine.gather(waiting),
                 "items": [item for item in waiting if kind in ("", item.kind)][:LISTED],
@@ -78,9 +84,10 @@ class Ward:
         values |= {
             "kind": kind,
             "done": done if done in DOABLE else "",
-            "count": int(count or 0) if count.isdecimal() else 0,
+            "count": count if count.isdecimal() else "0",
         }
-        return self._pages.answer(request, "quarantine.html", **values)
+        words = self._pages.words(request)
+        return self._pages.page(request, "quarantine.html", title=words["title"], **values, **_written(request))
 
     async def one(self, request: web.Request) -> web.Response:
         """One item."""
@@ -91,9 +98,11 @@ class Ward:
         if item is None:
             raise web.HTTPNotFound
         body = await self._body(item)
-        return self._pages.answer(
+        words = self._pages.words(request)
+        return self._pages.page(
             request,
             "item.html",
+            title=words["item"]["title"].format(number=number),
             item=item,
             log=done,
             raw=None if body is None else shown(body),
@@ -102,6 +111,7 @@ class Ward:
                 (name, legible(str(value))) for name, value in item.envelope.items() if value not in ("", [], {})
             ],
             error=legible(item.error),
+            **_written(request),
         )
 
     async def raw(self, request: web.Request) -> web.Response:
@@ -140,7 +150,7 @@ class Ward:
             else:
                 acts = {"retry": quarantine.retry, "ticket": quarantine.as_tickets, "restore": quarantine.restore}
                 count = await acts[action](connection, actor, numbers)
-        query = urlencode({"lang": self._pages.language(request), "done": action, "count": count})
+        query = urlencode({"lang": language_of(request), "done": action, "count": count})
         return web.Response(status=303, headers={hdrs.LOCATION: f"{self._pages.root}/operations/quarantine?{query}"})
 
     async def _body(self, item: Item) -> bytes | None:
@@ -153,7 +163,13 @@ class Ward:
             return None
 
 
-DOABLE = (*quarantine.ACTIONS, "resend")
+def _written(request: web.Request) -> dict[str, Any]:
+    """How numbers are written in the language of the answer."""
+    language = language_of(request)
+    return {
+        "number": lambda value: numerals.number(value, language),
+        "octets": lambda count: numerals.octets(count, language),
+    }
 
 
 def shown(body: bytes) -> Shown:

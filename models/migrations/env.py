@@ -9,21 +9,27 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
+import models.access_event
 import models.agent
 import models.alarm
 import models.answer_window
 import models.blocks
 import models.care
+import models.clock
 import models.contact
 import models.conversation
 import models.cursor
 import models.flow
+import models.incident
+import models.joining
 import models.ledger
+import models.life
 import models.operation
 import models.page_link
 import models.presence
 import models.replay_run
 import models.resemblance
+import models.statistics.tables
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
