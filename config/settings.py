@@ -17,7 +17,7 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from config.customer_pages import Chat, Form, Portal
-from config.life_cycle import Life
+from config.life_cycle import Closing, Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.telephony import Conversation, Meta, Phone, Twilio
@@ -300,6 +300,7 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    closing: Closing = Closing()
     log: Log = Log()
 
     @property

@@ -26,8 +26,10 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.closing import Closing
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.idle import watch
 from workers.ingest import Ingest
 from workers.pace import Pace
 from workers.reader import Reader
@@ -86,7 +88,7 @@ def assemble(
     ingest = Ingest(database, objects, reader, office, hints.send)
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
-    absence = Absence(database, office)
+    absence, closing = Absence(database, office), Closing(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -108,9 +110,16 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
+    async def ask_before_closing() -> bool:
+        queued = await closing.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return queued > 0
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    clocks = {"absence": Loop("absence", tell_the_absent), "closing": Loop("closing", ask_before_closing)}
+    return Work(database, reader, ingest, deliver, hints, loops, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -131,6 +140,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(watch(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

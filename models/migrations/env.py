@@ -13,6 +13,7 @@ import models.access_event
 import models.agent
 import models.answer_window
 import models.blocks
+import models.closing
 import models.contact
 import models.conversation
 import models.cursor
@@ -20,6 +21,7 @@ import models.ledger
 import models.life
 import models.page_link
 import models.resemblance
+import models.survey
 import models.ticket  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
