@@ -16,10 +16,13 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.api import Api, Webhooks
+from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Closing, Life
 from config.section import Language, Section
 from config.staff import Staff
+from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -277,6 +280,7 @@ class Settings(BaseSettings):
             "phone": "channels.phone:Phone",
             "chat": "channels.chat:Chat",
             "portal": "channels.portal:Portal",
+            "internal": "channels.internal:Internal",
         },
         description="Channels by name: module:Class.",
     )
@@ -293,6 +297,8 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    api: Api = Api()
+    webhooks: Webhooks = Webhooks()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
@@ -301,6 +307,10 @@ class Settings(BaseSettings):
     resemble: Resemble = Resemble()
     life: Life = Life()
     closing: Closing = Closing()
+    clocks: Clocks = Clocks()
+    assignment: Assignment = Assignment()
+    surge: Surge = Surge()
+    statistics: Statistics = Statistics()
     log: Log = Log()
 
     @property
