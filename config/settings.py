@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.api import Api, Webhooks
 from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
-from config.life_cycle import Life
+from config.life_cycle import Closing, Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.statistics import Statistics
@@ -307,6 +307,7 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    closing: Closing = Closing()
     clocks: Clocks = Clocks()
     assignment: Assignment = Assignment()
     surge: Surge = Surge()

@@ -50,6 +50,7 @@ class Ticket(SQLModel, table=True):
             "snoozed_until",
             postgresql_where=text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
         ),
+        Index("ticket_resolved", "resolved_at", postgresql_where=text("status = 'resolved'")),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index(
             "ticket_unassigned",

@@ -19,6 +19,7 @@ import models.blocks
 import models.canned_text
 import models.care
 import models.clock
+import models.closing
 import models.contact
 import models.conversation
 import models.cursor
@@ -35,6 +36,7 @@ import models.resemblance
 import models.saved_view
 import models.search
 import models.statistics.tables
+import models.survey
 import models.ticket
 import models.webhook  # noqa: F401 - the imports register the tables
 
