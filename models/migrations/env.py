@@ -16,6 +16,7 @@ import models.contact
 import models.conversation
 import models.cursor
 import models.ledger
+import models.notice
 import models.page_link
 import models.resemblance
 import models.ticket  # noqa: F401 - the imports register the tables
