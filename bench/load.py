@@ -268,7 +268,7 @@ def main() -> None:
         uvloop.run(serve(msgspec.json.decode(line, type=Plan)))
 
 
-_PENDING = text("SELECT EXISTS (SELECT FROM inbox WHERE state = 'pending')")
+_PENDING = text("SELECT EXISTS (SELECT FROM inbox WHERE state = 'pending' ORDER BY id LIMIT 1)")
 _COMMITS = text(
     """
     SELECT coalesce(nullif(body_sha256, ''), encode(sha256(body), 'hex')) AS digest,

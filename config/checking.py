@@ -72,6 +72,7 @@ def _missing_files(settings: Settings) -> Iterator[str]:
         "triage.rules": settings.triage.rules,
         "triage.model": settings.triage.model,
         "form.definitions": settings.form.definitions,
+        "life.pipelines": settings.life.pipelines,
     }
     for key, path in named.items():
         if path is not None and not path.exists():

@@ -15,7 +15,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 FALLBACK = "en"
 
 
-def letter(name: str, language: str, **values: str) -> tuple[str, str]:
+def letter(name: str, language: str, /, **values: str) -> tuple[str, str]:
     """Subject and body of the letter `name`."""
     spoken = language if (TEMPLATES / name / f"{language}.txt").exists() else FALLBACK
     subject, paragraphs = _text(name, spoken)

@@ -21,10 +21,10 @@ POLICY = (
 )
 
 
-def environment(folder: Path) -> jinja2.Environment:
-    """An engine for the templates of `folder`: escapes everything, and a missing value is an error."""
+def environment(*folders: Path) -> jinja2.Environment:
+    """An engine for the templates of `folders`: escapes everything, and a missing value is an error."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -18,7 +18,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.answering import Answering
 from config.customer_pages import Chat, Form, Portal
+from config.life_cycle import Life
 from config.section import Language, Section
+from config.staff import Staff
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -264,6 +266,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("REDIS_URL", "GUICHET_REDIS_URL", "redis_url"),
         description="Redis protocol; empty: the embedded Valkey under var/.",
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that opens /metrics to other machines; empty: this machine alone."
+    )
     channels: dict[str, str] = Field(
         {
             "email": "channels.email:Email",
@@ -290,11 +295,13 @@ class Settings(BaseSettings):
     chat: Chat = Chat()
     portal: Portal = Portal()
     answering: Answering = Answering()
+    staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
+    life: Life = Life()
     log: Log = Log()
 
     @property

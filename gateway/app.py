@@ -21,7 +21,7 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
-from gateway import health, operations
+from gateway import health, operations, staff
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
 from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
@@ -53,12 +53,14 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
         await database.dispose()
 
     app.cleanup_ctx.append(accepting)
+    staff.mount(app)
     health.mount(app)
     channels = load(settings)
     app[CHANNELS] = channels
     operations.mount(app, channels)
     for channel in channels.values():
         channel.mount(app, inbox)
+    staff.mount_first_steps(app)
     return app
 
 

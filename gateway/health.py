@@ -1,15 +1,21 @@
-"""`/healthz` (the process runs), `/readyz` (it can accept now) and `/metrics` (Prometheus text format)."""
+"""`/healthz` (the process runs), `/readyz` (it can accept now) and `/metrics` (Prometheus text format).
+
+The first two are open to all. `/metrics` is open to this machine, to whoever holds the bearer token `metrics_token`,
+and to those who may see operations.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Sequence
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS
+from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
+from gateway.staff import ACCESS, staff
 from models.balance import balance, depths
 from models.cursor import Standing, standings
 
@@ -18,7 +24,7 @@ def mount(app: web.Application) -> None:
     """Add the three routes."""
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/metrics", scraped)
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -31,6 +37,17 @@ async def readyz(request: web.Request) -> web.Response:
     database, redis = await asyncio.gather(_database_answers(request.app), _redis_answers(request.app))
     body = {"database": "ok" if database else "away", "redis": "ok" if redis else "away"}
     return web.json_response(body, status=200 if database else 503)
+
+
+async def scraped(request: web.Request) -> web.StreamResponse:
+    """The metrics, for whom they are open to; else 401 or 403."""
+    wanted = request.app[SETTINGS].metrics_token.get_secret_value()
+    kind, _, said = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if wanted and kind.lower() == "bearer" and hmac.compare_digest(said.strip().encode(), wanted.encode()):
+        return await metrics(request)
+    if request.app[ACCESS].local(request):
+        return await metrics(request)
+    return await staff("operations")(metrics)(request)
 
 
 async def metrics(request: web.Request) -> web.Response:

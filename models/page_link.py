@@ -128,7 +128,12 @@ _FIND = text(
     """
     SELECT ticket.id AS number, subject, status, language, page_link.channel, page_link.address, answer_account,
         reply_token, ticket.created_at, ticket.updated_at
-    FROM page_link JOIN ticket ON ticket.id = page_link.ticket_id
+    FROM page_link CROSS JOIN LATERAL (
+        WITH RECURSIVE way AS (
+            SELECT id, merged_into FROM ticket WHERE id = page_link.ticket_id
+            UNION SELECT ticket.id, ticket.merged_into FROM ticket JOIN way ON ticket.id = way.merged_into
+        ) SELECT id FROM way WHERE merged_into IS NULL
+    ) AS survivor JOIN ticket ON ticket.id = survivor.id
     WHERE token_hash = :hash AND expires_at > now()
     """
 )

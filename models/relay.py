@@ -22,6 +22,7 @@ from models import conversation
 from models.actor import Actor
 from models.envelope import Address, AttachedFile, OutboundMessage
 from models.keys import hash_key, message_key
+from models.life.cycle import Cycle
 from models.seals import own_message_id, reply_token
 
 
@@ -103,7 +104,8 @@ async def relay(
         language=ticket.language or office.settings.triage.languages[0],
         trace_id=secrets.token_hex(16),
     )
-    await _write(connection, ticket, outbound, message_id, label, actor, once)
+    stage = Cycle.of(office.settings).settle(ticket.pipeline, ticket.stage, ticket.status, "waiting")
+    await _write(connection, ticket, outbound, message_id, label, actor, once, stage)
     for file in files:
         await connection.execute(_ATTACH, {"message": message_id, "size": len(file.content), **_columns(file)})
     if ticket.conversation and channel.elsewhere() is not None:
@@ -173,6 +175,7 @@ async def _write(
     label: str,
     actor: Actor,
     once: str,
+    stage: str,
 ) -> None:
     """Set the rows down."""
     values = {
@@ -192,6 +195,8 @@ async def _write(
         "payload": to_json(outbound),
         "key": message_key(outbound.message_id),
         "status": ticket.status,
+        "old_stage": ticket.stage,
+        "stage": stage,
     }
     for statement in (_MESSAGE, _OUTBOX, _THREAD_KEY, _STATUS, _REPLIED):
         await connection.execute(statement, values)
@@ -214,7 +219,8 @@ _CONVERSATION = text("SELECT conversation FROM ticket WHERE id = :id")
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TICKET = text(
     """
-    SELECT id, subject, status, language, conversation, merged_into, answer_channel, answer_address, answer_account
+    SELECT id, subject, status, pipeline, stage, language, conversation, merged_into, answer_channel, answer_address,
+        answer_account
     FROM ticket WHERE id = :id FOR UPDATE
     """
 )
@@ -243,14 +249,17 @@ _THREAD_KEY = text("INSERT INTO thread_key (key, ticket_id, own) VALUES (:key, :
 _STATUS = text(
     """
     INSERT INTO ticket_event (ticket_id, actor, kind, old, new)
-    SELECT :ticket, :sender, 'status', cast(:status AS text), 'waiting'
-    WHERE cast(:status AS text) IN ('open', 'in_progress')
+    SELECT :ticket, :sender, kind, old, new
+    FROM (VALUES ('status', cast(:status AS text), 'waiting'),
+                 ('stage', cast(:old_stage AS text), cast(:stage AS text))) AS given (kind, old, new)
+    WHERE cast(:status AS text) IN ('open', 'in_progress') AND old <> new
     """
 )
 _REPLIED = text(
     """
     UPDATE ticket SET message_count = message_count + 1, updated_at = now(),
-        status = CASE WHEN status IN ('open', 'in_progress') THEN 'waiting' ELSE status END
+        status = CASE WHEN status IN ('open', 'in_progress') THEN 'waiting' ELSE status END,
+        stage = CASE WHEN status IN ('open', 'in_progress') THEN :stage ELSE stage END
     WHERE id = :ticket
     """
 )

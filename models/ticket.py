@@ -41,6 +41,7 @@ class Ticket(SQLModel, table=True):
         Index("ticket_contact", "contact_id", "id"),
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+        Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
     )
 
@@ -84,6 +85,10 @@ class Ticket(SQLModel, table=True):
     created_at: Moment = moment(now=True)
     updated_at: Moment = moment(now=True)
     resolved_at: Moment = moment(nullable=True)
+    snoozed_until: Moment = moment(nullable=True)
+    """Put off until then; whatever its customer writes takes it up at once."""
+    transfers: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    """How often it was handed from one agent or team to another."""
 
 
 class Message(SQLModel, table=True):
@@ -103,6 +108,8 @@ class Message(SQLModel, table=True):
     id: int = key()
     ticket_id: int | None = link("ticket.id")
     """NULL only for machine mail that concerns no ticket."""
+    home_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    """The ticket in which it would stand without a merge; NULL: this one."""
     inbox_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     direction: str = words("in")
     channel: str = words()

@@ -12,7 +12,7 @@ from config.letters import letter
 from config.pages import TEMPLATES
 
 
-@pytest.mark.parametrize("folder", ["chat", "portal"])
+@pytest.mark.parametrize("folder", ["chat", "portal", "staff", "account", "agents"])
 def test_both_languages_say_the_same_things(folder: str) -> None:
     texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
 
@@ -44,3 +44,14 @@ def test_letters_name_the_same_values_in_both_languages(name: str) -> None:
         assert "7" in subject
         assert "{" not in subject + body
     assert letter(name, "fr", **values) != letter(name, "en", **values) == letter(name, "xx", **values)
+
+
+@pytest.mark.parametrize("name", ["invitation", "reset", "telephone_code"])
+def test_letters_to_agents_name_the_same_values_in_both_languages(name: str) -> None:
+    values = {"name": "Marie", "link": "https://x/link", "hours": "24", "code": "123456"}
+    french, english = letter(name, "fr", **values), letter(name, "en", **values)
+    assert french != english
+    assert "{" not in "".join(french + english)
+    wanted = ["123456"] if name == "telephone_code" else ["Marie", "https://x/link", "24"]
+    for _subject, body in (french, english):
+        assert [one for one in wanted if one not in body] == []

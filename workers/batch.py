@@ -11,6 +11,7 @@ from channels import Channel
 from config.settings import Settings
 from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMessage
 from models.ledger import Claim
+from models.life.cycle import Cycle
 from workers.known import KnownIdentity, KnownTicket
 from workers.resemble import Sketch
 from workers.said import Said
@@ -92,3 +93,8 @@ class Office:
     channels: Mapping[str, Channel]
     rules: Rules
     secret: bytes
+
+    @property
+    def cycle(self) -> Cycle:
+        """The pipelines in force."""
+        return Cycle.of(self.settings)

@@ -28,7 +28,7 @@ from config.database import Database
 from config.faults import crash_point
 from config.hints import Hint, silence
 from config.settings import Settings
-from models import ledger, page_link
+from models import agent_letter, ledger, page_link
 from models.answer_window import Standing, standings
 from models.envelope import OutboundMessage, Receipt
 from models.keys import message_key
@@ -227,7 +227,7 @@ class Deliver:
             async with self.database.engine.connect() as connection:
                 files = await files_of(connection, row.message_id)
             outbound = msgspec.structs.replace(outbound, attachments=(*outbound.attachments, *files))
-        words = page_link.fill(self._secret, outbound.text)
+        words = agent_letter.fill(self._secret, page_link.fill(self._secret, outbound.text))
         outbound = outbound if words == outbound.text else msgspec.structs.replace(outbound, text=words)
         receipt = await channel.deliver(outbound)
         crash_point("X13")

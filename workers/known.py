@@ -66,6 +66,9 @@ class KnownTicket:
     participants: list[str] = field(default_factory=list)
     guests: list[str] = field(default_factory=list)
     """Those who may add to it without having been asked in by one who takes part."""
+    pipeline: str = "default"
+    stage: str = "new"
+    snoozed_until: datetime | None = None
     merged_into: int | None = None
     continues: int | None = None
     acknowledged: bool = False
@@ -228,6 +231,11 @@ async def _threads(connection: AsyncConnection, known: Known, wanted: Wanted) ->
     while merged:
         await load_tickets(connection, known, merged, ())
         merged = {t.merged_into for t in known.tickets.values() if t.merged_into} - known.tickets.keys()
+    for conversation, ticket in list(known.conversations.items()):
+        if ticket.merged_into is not None:
+            survivor = known.conversations[conversation] = known.resolve(ticket)
+            if survivor.ended_at:
+                del known.conversations[conversation]
     await _successors(connection, known)
 
 
@@ -259,6 +267,9 @@ async def load_tickets(
             conversation=row.conversation,
             participants=list(row.participants),
             guests=list(row.guests),
+            pipeline=row.pipeline,
+            stage=row.stage,
+            snoozed_until=row.snoozed_until,
             merged_into=row.merged_into,
             continues=row.continues,
             acknowledged=row.acknowledged_at is not None,
@@ -267,7 +278,7 @@ async def load_tickets(
             new=False,
         )
         known.tickets[row.id] = ticket
-        if row.conversation:
+        if row.conversation and (row.merged_into is None or row.conversation not in known.conversations):
             known.conversations[row.conversation] = ticket
 
 
@@ -324,11 +335,13 @@ _CROWDED = text(
 )
 _TICKETS = text(
     """
-    SELECT id, contact_id, status, conversation, participants, guests, merged_into, continues, acknowledged_at,
-        updated_at, CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at
+    SELECT id, contact_id, status, pipeline, stage, snoozed_until, conversation, participants, guests, merged_into,
+        continues, acknowledged_at, updated_at,
+        CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at
     FROM ticket
     WHERE id = ANY(:ids)
-       OR (conversation <> '' AND conversation = ANY(:conversations) AND status NOT IN ('resolved', 'closed'))
+       OR (conversation <> '' AND conversation = ANY(:conversations)
+           AND (status NOT IN ('resolved', 'closed') OR merged_into IS NOT NULL))
     ORDER BY id FOR UPDATE
     """
 )

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.faults import crash_point
 from models import page_link
 from models.keys import mark_key, matter_key, message_key
+from models.life.cycle import STOPPED, Cycle
+from models.life.row import shown
 from models.seals import own_message_id, reply_token
 from workers import acknowledge, burst, receipt, write
 from workers import recognise as recognising
@@ -121,9 +123,9 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         categorise(draft, office)
         threaded = recognise(draft, threaded, known, office)
     if threaded.ticket is None:
-        open_ticket(draft, threaded, known)
+        open_ticket(draft, threaded, known, office.cycle)
     else:
-        append(draft, threaded, threaded.ticket, known)
+        append(draft, threaded, threaded.ticket, known, office.cycle)
         if threaded.ticket.opening and draft.message.conversation:
             burst.join(threaded.ticket, draft.message, office.rules)
     register(draft, threaded, known)
@@ -183,7 +185,7 @@ def recognise(draft: Draft, threaded: Threaded, known: Known, office: Office) ->
     return Threaded(ticket, draft.reasons["thread"])
 
 
-def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
+def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) -> None:
     """Step 4a: a new ticket; it may continue one that ended."""
     message, envelope, identity, verdict = draft.message, draft.item.envelope, draft.identity, draft.triage
     assert identity is not None  # noqa: S101 - set by decide
@@ -191,6 +193,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
     channel, account = answers_from(draft)
     identity.language = identity.language or verdict.language
     ended = threaded.continues
+    pipeline, stage = cycle.start()
     ticket = KnownTicket(
         identity=identity,
         conversation=message.conversation,
@@ -202,6 +205,8 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
             "category": verdict.category,
             "product": verdict.product,
             "perimeter": verdict.perimeter,
+            "pipeline": pipeline,
+            "stage": stage,
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
@@ -220,7 +225,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known) -> None:
         known.conversations[message.conversation] = ticket
 
 
-def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known) -> None:
+def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known, cycle: Cycle) -> None:
     """Step 4b: one more message in a ticket. What a person adds to a matter that was waiting or resolved reopens it."""
     identity = draft.identity
     assert identity is not None  # noqa: S101 - set by decide
@@ -233,9 +238,21 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known) 
         other is ticket and own for other, own in known.tickets_of(message_key(draft.message.message_id))
     ):
         draft.remarks.append("Its Message-ID was used before by a message with other content: both are kept.")
-    if ticket.status in ("waiting", "resolved", "closed") and not draft.message.machine:
-        ticket.events.append((f"contact:{identity.label}", "status", ticket.status, "open"))
-        ticket.status = "open"
+    if not draft.message.machine:
+        take_up(ticket, f"contact:{identity.label}", cycle)
+
+
+def take_up(ticket: KnownTicket, actor: str, cycle: Cycle) -> None:
+    """What a person adds to a matter that was put off, waited or had ended is worked on again."""
+    if ticket.snoozed_until is not None:
+        ticket.events.append((actor, "snoozed", shown(ticket.snoozed_until), ""))
+        ticket.snoozed_until = None
+    if ticket.status in STOPPED:
+        stage = cycle.settle(ticket.pipeline, ticket.stage, ticket.status, "open")
+        ticket.events.append((actor, "status", ticket.status, "open"))
+        if stage != ticket.stage:
+            ticket.events.append((actor, "stage", ticket.stage, stage))
+        ticket.status, ticket.stage = "open", stage
 
 
 def register(draft: Draft, threaded: Threaded, known: Known) -> None:

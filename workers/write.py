@@ -99,6 +99,8 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
             {
                 "ids": [ticket.id for ticket in appended],
                 "statuses": [ticket.status for ticket in appended],
+                "stages": [ticket.stage for ticket in appended],
+                "snoozed": [ticket.snoozed_until for ticket in appended],
                 "messages": [ticket.added_messages for ticket in appended],
                 "participants": [to_json(ticket.added_participants) for ticket in appended],
                 "guests": [to_json(ticket.added_guests) for ticket in appended],
@@ -300,14 +302,15 @@ _REGISTER = text(
 )
 _APPEND = text(
     """
-    UPDATE ticket SET status = given.status, message_count = message_count + given.messages, updated_at = now(),
+    UPDATE ticket SET status = given.status, stage = given.stage, snoozed_until = given.snoozed_until,
+        message_count = message_count + given.messages, updated_at = now(),
         resolved_at = CASE WHEN given.status = 'open' THEN NULL ELSE resolved_at END,
         participants = ticket.participants || ARRAY(SELECT jsonb_array_elements_text(given.participants::jsonb)),
         guests = ticket.guests || ARRAY(SELECT jsonb_array_elements_text(given.guests::jsonb))
     FROM unnest(
         cast(:ids AS bigint[]), cast(:statuses AS text[]), cast(:messages AS int[]), cast(:participants AS text[]),
-        cast(:guests AS text[])
-    ) AS given (id, status, messages, participants, guests)
+        cast(:guests AS text[]), cast(:stages AS text[]), cast(:snoozed AS timestamptz[])
+    ) AS given (id, status, messages, participants, guests, stage, snoozed_until)
     WHERE ticket.id = given.id
     """
 )

@@ -7,6 +7,7 @@ all, since it is built under another name.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -23,7 +24,6 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
     "random_page_cost": "1.1",
     "jit": "off",
     # A batch takes one advisory lock for each key that its messages may match on.
@@ -50,6 +50,8 @@ SETTINGS = {
     "timezone": "UTC",
     "cluster_name": "guichet",
 }
+BUFFERS = (128, 512)
+"""Least and most MB of shared buffers; between them, a sixteenth of the machine's memory."""
 _PORT = 5432  # names the socket file; nothing listens on TCP
 _SOCKET = f".s.PGSQL.{_PORT}"
 _SETUP = "CREATE ROLE guichet LOGIN;\nCREATE DATABASE guichet OWNER guichet;\n"
@@ -95,7 +97,8 @@ class Postgres:
 
     def child(self) -> Child:
         """The server as a child: SIGINT is its quick orderly stop, SIGQUIT its stop at once when we are killed."""
-        settings = SETTINGS | {"unix_socket_directories": str(self.sockets), "port": str(_PORT)}
+        place = {"unix_socket_directories": str(self.sockets), "port": str(_PORT)}
+        settings = {"shared_buffers": f"{buffers()}MB"} | SETTINGS | place
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Child(
             name="postgres",
@@ -143,6 +146,12 @@ class Postgres:
                 f"PostgreSQL could not make its folder {self.data}: nothing was kept, start again after mending this:"
                 f"\n    {reason}"
             )
+
+
+def buffers() -> int:
+    """MB of shared buffers that suit this machine."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return min(max(memory // 16, BUFFERS[0]), BUFFERS[1])
 
 
 def listens(path: Path, seconds: float = 1) -> bool:

@@ -22,6 +22,7 @@ from gateway.keys import DATABASE, REDIS, SETTINGS
 from gateway.operations import pages
 from gateway.operations.board import Board
 from gateway.operations.pages import Pages
+from gateway.staff import staff
 
 
 def mount(app: web.Application, channels: Mapping[str, Channel]) -> None:
@@ -30,8 +31,8 @@ def mount(app: web.Application, channels: Mapping[str, Channel]) -> None:
     app.add_routes(
         [
             web.get("/", desk.start),
-            web.get("/operations", desk.operations),
-            web.get("/operations/state.json", desk.state),
+            web.get("/operations", staff("operations")(desk.operations)),
+            web.get("/operations/state.json", staff("operations")(desk.state)),
             web.get("/operations/{asset}", desk.asset),
         ]
     )

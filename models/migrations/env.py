@@ -9,6 +9,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
+import models.access_event
 import models.agent
 import models.answer_window
 import models.blocks
@@ -16,6 +17,7 @@ import models.contact
 import models.conversation
 import models.cursor
 import models.ledger
+import models.life
 import models.notice
 import models.page_link
 import models.resemblance
