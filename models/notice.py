@@ -44,7 +44,7 @@ class AgentNotice(SQLModel, table=True):
     source: str = words()
     """event:…, message:…, mention:…, answer:…: what it is about."""
     kind: str = words()
-    """assigned, replied, mentioned, warning, breach, incident, undelivered; answer: what became of an answer of theirs."""
+    """assigned, replied, mentioned, warning, breach, incident, undelivered; answer: what became of one of theirs."""
     detail: str = words()
     urgent: bool = False
     """Told in quiet hours too."""
@@ -109,6 +109,7 @@ async def collect(connection: AsyncConnection) -> int:
                 found += (await connection.execute(statement, {"done": mark.done})).rowcount
         if mark.newest > mark.done or mark.seen > mark.done:
             await connection.execute(_MOVE, {"source": source, "newest": mark.newest})
+    found += (await connection.execute(_MENTIONED)).rowcount
     return found
 
 
@@ -277,18 +278,30 @@ _REPLIED = text(
     {_ONCE}
     """
 )
+_MENTIONED = text(
+    f"""
+    WITH named AS (
+        UPDATE mention SET told_at = now() WHERE told_at IS NULL RETURNING message_id, agent_id
+    )
+    {_INSERT}
+    SELECT agent.id, message.ticket_id, 'mention:' || message.id, 'mentioned', message.sender, false
+    FROM named JOIN message ON message.id = named.message_id JOIN agent ON agent.id = named.agent_id
+    WHERE message.sender <> 'agent:' || agent.id AND {_AGENT}
+    {_ONCE}
+    """
+)
 _SOURCES = {"event": (_ASSIGNED, _CLOCK, _UNDELIVERED), "message": (_REPLIED,)}
 _OWING = text("SELECT DISTINCT agent_id FROM agent_notice WHERE told_at IS NULL")
 _OWED = text(
     """
-    WITH some AS MATERIALIZED (
+    WITH untold AS MATERIALIZED (
         SELECT id, agent_id, ticket_id, kind, detail, urgent FROM agent_notice
         WHERE told_at IS NULL AND (urgent OR agent_id <> ALL(:quiet))
         ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
     )
     SELECT array_agg(id ORDER BY id) AS ids, array_agg(kind ORDER BY id) AS kinds,
         array_agg(detail ORDER BY id) AS details, bool_or(urgent) AS urgent, ticket_id, agent_id, min(id) AS first
-    FROM some GROUP BY ticket_id, agent_id ORDER BY first
+    FROM untold GROUP BY ticket_id, agent_id ORDER BY first
     """
 )
 _TOLD = text("UPDATE agent_notice SET told_at = now() WHERE id = ANY(:ids)")

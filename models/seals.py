@@ -74,7 +74,7 @@ def token_sealed(secret: bytes, token: str) -> Named | None:
 
 
 def agent_code(secret: bytes, ticket_id: int, agent_id: int) -> str:
-    """A short seal of the same, for people to type where a sender's number proves little: 25 bits, so count the tries."""
+    """A short seal of the same, for people to type where a sender's number proves little: 25 bits, so count tries."""
     return seal(secret, AGENT_CODE, str(ticket_id), str(agent_id))[:CODE_LENGTH]
 
 

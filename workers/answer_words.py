@@ -1,7 +1,7 @@
 """What of an agent's message is for the customer, and which ticket it names. Pure; nothing fails.
 
-A mail's new words come without quotes and signature already (`channels` reads them so). What programs let through all
-the same is cut here: everything from our own mark on, and every address at which nobody but the agent may be written to.
+A mail's new words come without quotes and signature already (`channels` reads them so). What programs let through
+all the same is cut here: everything from our own mark on, and every address at which only the agent may be written to.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from workers.batch import Office
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.notify import Notify
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
@@ -56,6 +57,8 @@ class Work:
     loops: dict[str, Loop]
     clocks: dict[str, Loop]
     """What nobody rings for: it is due when time has passed."""
+    notices: dict[str, Loop]
+    """What agents wait for: looked for more often."""
 
     async def close(self) -> None:
         """Finish the drains under way, give back what waits, end the reader, close every connection."""
@@ -87,6 +90,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    notify = Notify(database, office)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -102,6 +106,12 @@ def assemble(
     async def drain_media() -> bool:
         return await fetch.drain() > 0
 
+    async def tell_agents() -> bool:
+        queued = await notify.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return queued > 0
+
     async def tell_the_absent() -> bool:
         queued = await absence.drain()
         if queued and "outbox" in bells:
@@ -110,7 +120,16 @@ def assemble(
 
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(database, reader, ingest, deliver, hints, loops, {"absence": Loop("absence", tell_the_absent)})
+    return Work(
+        database,
+        reader,
+        ingest,
+        deliver,
+        hints,
+        loops,
+        {"absence": Loop("absence", tell_the_absent)},
+        {"notices": Loop("notices", tell_agents)},
+    )
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -130,6 +149,7 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep(work.notices, seconds=settings.answering.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
     ]
     log.info("worker_ready", queues=list(queues))

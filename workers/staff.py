@@ -84,7 +84,7 @@ class Staff:
         self._read_at = time.monotonic()
 
     def concerns(self, item: Item) -> bool:
-        """Whether it may be an agent's: it came to an agent's address, answers a notice, or is from an agent's number."""
+        """Whether it may be an agent's: it came to their address, answers a notice, or is from their number."""
         if not self._anybody or len(item.messages) != 1:
             return False
         [message] = item.messages
@@ -144,9 +144,7 @@ async def _member(connection: AsyncConnection, condition: str, value: object) ->
     )
 
 
-_EVERYBODY = text(
-    "SELECT CASE WHEN telephone_verified_at IS NULL THEN '' ELSE telephone END AS telephone FROM agent"
-)
+_EVERYBODY = text("SELECT CASE WHEN telephone_verified_at IS NULL THEN '' ELSE telephone END AS telephone FROM agent")
 _MEMBER = """
     SELECT id, email, name, role, language, timezone, notify_channel, telephone, telephone_verified_at, quiet_hours,
         disabled_at

@@ -85,7 +85,9 @@ class Meta(Channel):
     def staff_lines(self) -> tuple[StaffLine, ...]:
         """The agent's WhatsApp, once our number is known."""
         numbers = self.settings.meta.phone_number_ids
-        return (StaffLine(self.name, "WhatsApp", numbers[0], telephone=True, longest=LONGEST_NOTICE),) if numbers else ()
+        return (
+            (StaffLine(self.name, "WhatsApp", numbers[0], telephone=True, longest=LONGEST_NOTICE),) if numbers else ()
+        )
 
     def title(self, address: str, language: str) -> str:  # noqa: ARG002 - all are reached by the same way
         """WhatsApp."""
