@@ -24,6 +24,7 @@ from config.section import Language, Section
 from config.staff import Staff
 from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
+from config.watching import Alarms, Care
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -311,6 +312,8 @@ class Settings(BaseSettings):
     assignment: Assignment = Assignment()
     surge: Surge = Surge()
     statistics: Statistics = Statistics()
+    alarms: Alarms = Alarms()
+    care: Care = Care()
     log: Log = Log()
 
     @property

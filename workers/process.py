@@ -23,6 +23,7 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
+from models.alive import alive
 from workers.absence import Absence
 from workers.actors import Drain, Loop, listen, sweep
 from workers.batch import Office
@@ -32,6 +33,7 @@ from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.idle import watch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
 from workers.outlook import Outlook
 from workers.pace import Pace
@@ -40,6 +42,7 @@ from workers.reminder import remind
 from workers.report import Report
 from workers.rules import Rules
 from workers.tell import Tell
+from workers.watches import watches_of
 from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
@@ -133,7 +136,9 @@ def assemble(
         "absence": Loop("absence", _then_ring(absence.drain, bells)),
         "closing": Loop("closing", _then_ring(closing.drain, bells)),
         "report": Loop("report", report_what_is_due),
+        "search": Loop("search", Indexing(database).drain),
         **clocks_of(database, office, bells, hints),
+        **watches_of(database, office, bells, redis_url),
     }
     telling = Loop("webhooks", tell_subscribers)
     return Work(database, reader, ingest, deliver, hints, loops, webhooks, telling, clocks)
@@ -175,7 +180,12 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
-    await stop.wait()
+
+    def figures() -> dict[str, object]:
+        return {"settled": work.ingest.settled, "delivered": work.deliver.delivered, "queues": list(queues)}
+
+    async with alive(work.database, "worker", settings.var, figures):
+        await stop.wait()
     log.info("worker_stopping")
     for task in clocks:
         task.cancel()
