@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.answering import Answering
 from config.api import Api, Webhooks
 from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
@@ -300,6 +301,7 @@ class Settings(BaseSettings):
     portal: Portal = Portal()
     api: Api = Api()
     webhooks: Webhooks = Webhooks()
+    answering: Answering = Answering()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()

@@ -28,6 +28,7 @@ import models.incident
 import models.joining
 import models.ledger
 import models.life
+import models.notice
 import models.operation
 import models.page_link
 import models.presence
