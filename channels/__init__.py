@@ -29,6 +29,7 @@ from models.envelope import (
     Guest,
     InboundMessage,
     Line,
+    Order,
     OutboundMessage,
     Outcome,
     PendingFile,
@@ -333,6 +334,10 @@ class Channel:
         """
         return None
 
+    def ordered(self, order: Order) -> RawMessage | None:  # noqa: ARG002 - likewise
+        """What somebody of ours opens a ticket with, as the raw message that `normalise` reads; None elsewhere."""
+        return None
+
     def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise
         """What the provider would send if `number` wrote `text`, signed; `name` is letters that no other message has.
 
@@ -355,6 +360,10 @@ class Channel:
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
+
+    def parts(self, account: str, text: str) -> int:  # noqa: ARG002 - likewise
+        """How many messages `text` becomes on its way from `account`; 0 where length does not matter."""
+        return 0
 
     def elsewhere(self) -> Elsewhere | None:
         """What becomes of answers that the customer does not come to read; None on channels that carry them home."""

@@ -41,7 +41,27 @@ class Ticket(SQLModel, table=True):
         Index("ticket_contact", "contact_id", "id"),
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+        Index(
+            "ticket_queue",
+            "status",
+            "team",
+            "assignee_id",
+            "priority",
+            "snoozed_until",
+            postgresql_where=text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
+        ),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
+        Index(
+            "ticket_unassigned",
+            "id",
+            postgresql_where=text("assignee_id IS NULL AND status NOT IN ('resolved', 'closed')"),
+        ),
+        Index(
+            "ticket_assigned",
+            "assignee_id",
+            "id",
+            postgresql_where=text("assignee_id IS NOT NULL AND status NOT IN ('resolved', 'closed')"),
+        ),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
     )
 
@@ -176,6 +196,8 @@ class TicketEvent(SQLModel, table=True):
     """created, appended, status, priority, category, assignee, …"""
     old: str = words()
     new: str = words()
+    reason: str = words()
+    """Why, for machines to word: `rule=billing team=billing open=3`; '' where what changed says it all."""
 
 
 class ThreadKey(SQLModel, table=True):

@@ -26,14 +26,21 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.clocks import clocks_of
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
 from workers.notify import Notify
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
+from workers.tell import Tell
+from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
@@ -55,6 +62,9 @@ class Work:
     deliver: Deliver
     hints: Hints
     loops: dict[str, Loop]
+    webhooks: Webhooks
+    telling: Loop
+    """Of webhooks: they have a pace of their own."""
     clocks: dict[str, Loop]
     """What nobody rings for: it is due when time has passed."""
     notices: dict[str, Loop]
@@ -65,6 +75,8 @@ class Work:
         await asyncio.gather(*(loop.stop(seconds=STOP_SECONDS) for loop in self.loops.values()))
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
+        await self.telling.stop(seconds=STOP_SECONDS)
+        await self.webhooks.close()
         await self.reader.close()
         await self.deliver.pace.close()
         for channel in self.deliver.channels.values():
@@ -75,7 +87,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -90,7 +102,8 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
-    notify = Notify(database, office)
+    report = Report(database, office)
+    webhooks, tell = Webhooks(database, settings), Tell(database)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -106,30 +119,45 @@ def assemble(
     async def drain_media() -> bool:
         return await fetch.drain() > 0
 
-    async def tell_agents() -> bool:
-        queued = await notify.drain()
-        if queued and "outbox" in bells:
-            bells["outbox"].ring()
-        return queued > 0
-
     async def tell_the_absent() -> bool:
         queued = await absence.drain()
         if queued and "outbox" in bells:
             bells["outbox"].ring()
         return queued > 0
 
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
+
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(
-        database,
-        reader,
-        ingest,
-        deliver,
-        hints,
-        loops,
-        {"absence": Loop("absence", tell_the_absent)},
-        {"notices": Loop("notices", tell_agents)},
-    )
+
+    async def tell_subscribers() -> bool:
+        return await tell.drain() + await webhooks.drain() > 0
+
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        "search": Loop("search", Indexing(database).drain),
+        **clocks_of(database, office, bells, hints),
+    }
+    telling = Loop("webhooks", tell_subscribers)
+    notices = {"notices": _telling_agents(Notify(database, office), bells)}
+    return Work(database, reader, ingest, deliver, hints, loops, webhooks, telling, clocks, notices)
+
+
+def _telling_agents(notify: Notify, bells: dict[str, Bell]) -> Loop:
+    """Tells agents, and has what it queued sent."""
+
+    async def tell_agents() -> bool:
+        queued = await notify.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return queued > 0
+
+    return Loop("notices", tell_agents)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -150,7 +178,10 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
         asyncio.create_task(sweep(work.notices, seconds=settings.answering.look_seconds)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
+        asyncio.create_task(sweep({"webhooks": work.telling}, seconds=settings.webhooks.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

@@ -16,6 +16,8 @@ from channels import Accept, Channel, Rate, Refused, Rehearsed, StaffLine, WayIn
 from channels.clock import utc_now
 from channels.twilio.accounts import WHATSAPP, accounts
 from channels.twilio.inbound import inbound
+from channels.twilio.outbound import LONGEST_TEXT
+from channels.twilio.segments import segments
 from models.envelope import (
     AttachedFile,
     InboundMessage,
@@ -100,6 +102,10 @@ class Twilio(Channel):
     def title(self, address: str, language: str) -> str:  # noqa: ARG002 - names need no words
         """WhatsApp or SMS."""
         return "WhatsApp" if address.startswith(WHATSAPP) else "SMS"
+
+    def parts(self, account: str, text: str) -> int:
+        """Segments of an SMS, messages of WhatsApp."""
+        return -(-len(text) // LONGEST_TEXT) if account.startswith(WHATSAPP) else segments(text)
 
     def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""
