@@ -25,6 +25,7 @@ from msgspec import to_builtins
 
 from models.envelope import (
     Accepted,
+    Asked,
     AttachedFile,
     Guest,
     InboundMessage,
@@ -174,6 +175,18 @@ class Conversations(Protocol):
 
     async def page_lines(self, page: Page) -> Sequence[Line]:
         """What the holder of the link may see, oldest first."""
+        ...
+
+    async def asked(self, page: Page) -> Asked:
+        """What the page asks its holder now."""
+        ...
+
+    async def answer_solved(self, page: Page, answer: str) -> bool:
+        """Take their "yes" or "no" to whether it is solved. False where that is not asked (any more)."""
+        ...
+
+    async def rate(self, page: Page, score: int, comment: str) -> bool:
+        """Take how satisfied they are, 1 to 5. False where that is not asked (any more)."""
         ...
 
     async def html(self, page: Page, number: int) -> str | None:

@@ -16,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
 from models.keys import mark_key, matter_key, message_key
-from models.life.cycle import STOPPED, Cycle
-from models.life.row import shown
+from models.life.cycle import Cycle
 from workers import acknowledge, burst, write
 from workers import recognise as recognising
 from workers.acquainted import meet
@@ -25,6 +24,7 @@ from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
 from workers.compose import compose
 from workers.dedupe import fingerprint
+from workers.follow_up import take_up, understood
 from workers.known import Known, KnownIdentity, KnownTicket, Wanted, load
 from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
@@ -239,21 +239,8 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known, 
         other is ticket and own for other, own in known.tickets_of(message_key(draft.message.message_id))
     ):
         draft.remarks.append("Its Message-ID was used before by a message with other content: both are kept.")
-    if not draft.message.machine:
+    if not draft.message.machine and not understood(draft, threaded, ticket, cycle):
         take_up(ticket, f"contact:{identity.label}", cycle)
-
-
-def take_up(ticket: KnownTicket, actor: str, cycle: Cycle) -> None:
-    """What a person adds to a matter that was put off, waited or had ended is worked on again."""
-    if ticket.snoozed_until is not None:
-        ticket.events.append((actor, "snoozed", shown(ticket.snoozed_until), ""))
-        ticket.snoozed_until = None
-    if ticket.status in STOPPED:
-        stage = cycle.settle(ticket.pipeline, ticket.stage, ticket.status, "open")
-        ticket.events.append((actor, "status", ticket.status, "open"))
-        if stage != ticket.stage:
-            ticket.events.append((actor, "stage", ticket.stage, stage))
-        ticket.status, ticket.stage = "open", stage
 
 
 def register(draft: Draft, threaded: Threaded, known: Known) -> None:

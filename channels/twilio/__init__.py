@@ -90,6 +90,10 @@ class Twilio(Channel):
 
         return rehearsed(self.settings, number, text, name)
 
+    def parts(self, account: str, text: str) -> int:
+        """Segments of an SMS, messages of WhatsApp."""
+        return -(-len(text) // LONGEST_TEXT) if account.startswith(WHATSAPP) else segments(text)
+
     def staff_lines(self) -> tuple[StaffLine, ...]:
         """The agent's WhatsApp and SMS, once a number of ours is known."""
         number = next((number for account in accounts(self.settings.twilio) for number in account.numbers), "")
@@ -102,10 +106,6 @@ class Twilio(Channel):
     def title(self, address: str, language: str) -> str:  # noqa: ARG002 - names need no words
         """WhatsApp or SMS."""
         return "WhatsApp" if address.startswith(WHATSAPP) else "SMS"
-
-    def parts(self, account: str, text: str) -> int:
-        """Segments of an SMS, messages of WhatsApp."""
-        return -(-len(text) // LONGEST_TEXT) if account.startswith(WHATSAPP) else segments(text)
 
     def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""
