@@ -50,6 +50,10 @@ class Buckets:
         self._buckets.move_to_end(key)
         return bucket.take(now, amount)
 
+    def give_back(self, key: str, now: float, amount: float = 1.0) -> None:
+        """Return what was taken for something that turned out to be no trouble."""
+        self.take(key, now, -amount)
+
     def level(self, key: str, now: float) -> float:
         """What is left for `key`; nothing is taken."""
         bucket = self._buckets.get(key)

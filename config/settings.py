@@ -17,10 +17,12 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from config.api import Api, Webhooks
+from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Life
 from config.section import Language, Section
 from config.staff import Staff
+from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -304,6 +306,10 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    clocks: Clocks = Clocks()
+    assignment: Assignment = Assignment()
+    surge: Surge = Surge()
+    statistics: Statistics = Statistics()
     log: Log = Log()
 
     @property

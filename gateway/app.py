@@ -21,7 +21,7 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
-from gateway import api, health, operations, staff
+from gateway import api, health, operations, staff, statistics
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
 from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
@@ -58,6 +58,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     channels = load(settings)
     app[CHANNELS] = channels
     operations.mount(app, channels)
+    statistics.mount(app)
     for channel in channels.values():
         channel.mount(app, inbox)
     api.mount(app, channels, outbox_bell.ring, hints.send)

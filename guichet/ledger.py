@@ -11,6 +11,7 @@ import typer
 
 from config.settings import load
 from guichet.commands import Json, app, ask
+from guichet.figures import prove as prove_figures
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,12 +24,17 @@ def balance(
     recount: Annotated[
         bool, typer.Option(help="Read the whole inbox, and compare with the sums that are kept.")
     ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Count the figures of the service again, and compare with those kept.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show that what was received is what became of it. Exit status 1 where it is not."""
     from gateway import tables
     from models import balance as books
 
+    if figures:
+        prove_figures()
     date = day.date() if day else None
     rows = ask(functools.partial(books.accounts if by_account else books.balance, day=date))
     tables.show_balance(rows, json=json)

@@ -67,10 +67,18 @@ def simulate(
     lines: Annotated[
         float, typer.Option(help="Share of short lines, where a provider's stand-in runs on this machine, 0 to 1.")
     ] = 0.2,
+    history: Annotated[
+        str, typer.Option(help="Instead: fill an empty desk with so many days of a believable past, 90d for instance.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="With --history: though there are tickets already.")] = False,
 ) -> None:
     """Play customers who write French and English mails, forms and lines, through the real doors; then sum up."""
     from gateway.simulate import run
+    from guichet import figures
 
+    if history:
+        figures.history(history, seed=seed, force=force)
+        return
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = settings_or_exit()
     database_url, _redis_url = addresses(settings)

@@ -20,9 +20,6 @@ import msgspec
 
 from config.settings import Acknowledge
 from models.envelope import Envelope, InboundMessage
-from workers.receipt import ANSWER_HOURS, compose, estimate, in_words
-
-__all__ = ["ANSWER_HOURS", "Decision", "History", "compose", "decide", "estimate", "in_words"]
 
 DAY = timedelta(hours=24)
 """Of a conversation: how long one acknowledgement serves, and how long we may write after the customer did (A21)."""

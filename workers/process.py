@@ -26,12 +26,16 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.clocks import clocks_of
+from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
+from workers.report import Report
 from workers.rules import Rules
 from workers.tell import Tell
 from workers.webhooks import Webhooks
@@ -79,7 +83,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -94,6 +98,7 @@ def assemble(
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
+    report = Report(database, office)
     webhooks, tell = Webhooks(database, settings), Tell(database)
 
     async def drain_inbox() -> bool:
@@ -116,22 +121,25 @@ def assemble(
             bells["outbox"].ring()
         return queued > 0
 
-    async def tell_subscribers() -> bool:
-        return await tell.drain() + await webhooks.drain() > 0
+    async def report_what_is_due() -> bool:
+        queued = await report.drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return False
 
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    return Work(
-        database,
-        reader,
-        ingest,
-        deliver,
-        hints,
-        loops,
-        webhooks,
-        Loop("webhooks", tell_subscribers),
-        {"absence": Loop("absence", tell_the_absent)},
-    )
+
+    async def tell_subscribers() -> bool:
+        return await tell.drain() + await webhooks.drain() > 0
+
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        **clocks_of(database, office, bells, hints),
+    }
+    telling = Loop("webhooks", tell_subscribers)
+    return Work(database, reader, ingest, deliver, hints, loops, webhooks, telling, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -151,8 +159,10 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep({"webhooks": work.telling}, seconds=settings.webhooks.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
     await stop.wait()

@@ -350,15 +350,20 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         language=decided.language,
         message_id=message_id,
         reply_address=office.channels[channel].reply_address(account, token),
-        priority=str(ticket.columns.get("priority", "normal")),
-        commitment=ticket.columns.get("commitment_hours"),
-        answer_hours=office.rules.answer_hours,
+        delay=expected(decided, ticket, known, office),
         link=place,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True
     ticket.added_messages += 1
     known.register(message_key(message_id), ticket, own=True)
+
+
+def expected(decided: Acknowledgement, ticket: KnownTicket, known: Known, office: Office) -> str:
+    """By when we expect to answer, in the words of the customer's language."""
+    tier = ticket.identity.lately.tier if ticket.identity else ""
+    due = office.outlook.answer_by(ticket.columns, tier or "standard", now=known.now)
+    return receipt.before(due, known.now, decided.language)
 
 
 def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:

@@ -1,58 +1,7 @@
-"""Numbers as people of a language write them. Pure; nothing fails.
-
-French groups digits with a narrow no-break space and has a decimal comma (Unicode CLDR, fr); English has comma and
-point. A figure that is not known is a dash.
-"""
+"""Numbers on the pages of operations: those of `config.numerals`, which all pages share."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from config.numerals import SPACE, UNKNOWN, clock, duration, number, octets
 
-UNKNOWN = "–"
-_GROUP = {"fr": "\N{NARROW NO-BREAK SPACE}", "en": ","}
-_POINT = {"fr": ",", "en": "."}
-_BYTES = {"fr": ("o", "Ko", "Mo", "Go", "To"), "en": ("B", "KB", "MB", "GB", "TB")}
-SPACE = "\N{NO-BREAK SPACE}"
-MINUTE, HOUR, DAY = 60, 3600, 86_400
-
-
-def number(value: float | None, language: str, digits: int = 0) -> str:
-    """12345.6 → 12 346 or 12,346."""
-    if value is None:
-        return UNKNOWN
-    text = f"{value:,.{digits}f}".replace(",", "\0").replace(".", _POINT[language])
-    return text.replace("\0", _GROUP[language])
-
-
-def duration(seconds: float | None, language: str) -> str:
-    """The two largest units that matter: 8 ms, 1.4 s, 42 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
-    if seconds is None:
-        return UNKNOWN
-    if seconds < 0.9995:
-        return f"{number(seconds * 1000, language)}{SPACE}ms"
-    if seconds < 10:
-        return f"{number(seconds, language, 1)}{SPACE}s"
-    whole = round(seconds)
-    for size, unit, rest, part in ((DAY, "j" if language == "fr" else "d", HOUR, "h"), (HOUR, "h", MINUTE, "min")):
-        if whole >= size:
-            return _two(whole // size, unit, whole % size // rest, part)
-    return _two(whole // MINUTE, "min", whole % MINUTE, "s") if whole >= MINUTE else f"{whole}{SPACE}s"
-
-
-def _two(large: int, unit: str, small: int, part: str) -> str:
-    return f"{large}{SPACE}{unit}" + (f"{SPACE}{small}{SPACE}{part}" if small else "")
-
-
-def octets(count: int | None, language: str) -> str:
-    """Bytes in the largest unit that leaves a figure of 1 or more; thousands, not 1024s."""
-    if count is None:
-        return UNKNOWN
-    size, value = 0, float(count)
-    while value >= 1000 and size < len(_BYTES[language]) - 1:
-        size, value = size + 1, value / 1000
-    return f"{number(value, language, 1 if size and value < 100 else 0)}{SPACE}{_BYTES[language][size]}"
-
-
-def clock(at: float, seconds: bool = True) -> str:
-    """Time of day in UTC."""
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" if seconds else f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+__all__ = ["SPACE", "UNKNOWN", "clock", "duration", "number", "octets"]

@@ -15,13 +15,17 @@ import models.answer_window
 import models.api_request
 import models.api_token
 import models.blocks
+import models.clock
 import models.contact
 import models.conversation
 import models.cursor
+import models.incident
+import models.joining
 import models.ledger
 import models.life
 import models.page_link
 import models.resemblance
+import models.statistics.tables
 import models.ticket
 import models.webhook  # noqa: F401 - the imports register the tables
 
