@@ -37,7 +37,7 @@ CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/staff/assets/", EVERYBODY),
     ("/sign-in", EVERYBODY),
     ("/sign-in/", EVERYBODY),
-    ("/api/v1/", EVERYBODY),  # programs prove themselves by tokens: tests/test_api.py has the matrix of scopes and rights
+    ("/api/v1/", EVERYBODY),  # programs have tokens, and a matrix in tests/test_api.py
     ("/sign-out", INSIDE),
     ("/invitations/", EVERYBODY),
     ("/resets/", EVERYBODY),

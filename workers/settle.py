@@ -21,7 +21,7 @@ from models.keys import mark_key, matter_key, message_key
 from models.life.cycle import STOPPED, Cycle
 from models.life.row import shown
 from models.seals import own_message_id, reply_token
-from workers import acknowledge, burst, receipt, write
+from workers import acknowledge, burst, parties, receipt, write
 from workers import recognise as recognising
 from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
@@ -104,9 +104,7 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     if draft.message.unseen:
         draft.outcome, draft.report = "machine", draft.message.report
         return
-    threaded = Threaded(None, f"new ticket: {draft.message.author} opened it")
-    if not draft.message.author:
-        threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
+    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
@@ -212,8 +210,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) ->
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
-            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
+            "answer_address": parties.answered_address(draft),
             "answer_account": account,
             "language": verdict.language,
         },
