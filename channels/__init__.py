@@ -25,6 +25,7 @@ from msgspec import to_builtins
 
 from models.envelope import (
     Accepted,
+    Asked,
     AttachedFile,
     Guest,
     InboundMessage,
@@ -176,6 +177,18 @@ class Conversations(Protocol):
         """What the holder of the link may see, oldest first."""
         ...
 
+    async def asked(self, page: Page) -> Asked:
+        """What the page asks its holder now."""
+        ...
+
+    async def answer_solved(self, page: Page, answer: str) -> bool:
+        """Take their "yes" or "no" to whether it is solved. False where that is not asked (any more)."""
+        ...
+
+    async def rate(self, page: Page, score: int, comment: str) -> bool:
+        """Take how satisfied they are, 1 to 5. False where that is not asked (any more)."""
+        ...
+
     async def html(self, page: Page, number: int) -> str | None:
         """The HTML of one of those lines, as it came; None where there is none."""
         ...
@@ -324,6 +337,10 @@ class Channel:
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
+
+    def parts(self, account: str, text: str) -> int:  # noqa: ARG002 - likewise
+        """How many messages `text` becomes on its way from `account`; 0 where length does not matter."""
+        return 0
 
     def elsewhere(self) -> Elsewhere | None:
         """What becomes of answers that the customer does not come to read; None on channels that carry them home."""

@@ -23,6 +23,7 @@ from config.objects import Objects
 from models import ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
+from workers.as_it_is import as_it_is
 from workers.batch import Draft, Item, Office
 from workers.inquire import inquire
 from workers.known import KnownTicket
@@ -168,7 +169,10 @@ class Ingest:
         read = Read([], [], [])
         for row, raw, reading in zip(rows, raws, readings, strict=True):
             claim = Claim(row.id, row.attempts)
-            if reading.malformed:
+            if row.as_it_is:
+                plain = (as_it_is(raw, reading),)
+                read.items.append(Item(claim, raw.envelope, plain, await self._store(plain)))
+            elif reading.malformed:
                 read.malformed.append((claim, reading.malformed))
             elif reading.outside and row.attempts < MOST_STRUCK:
                 read.struck.append((claim, f"its reader was {reading.killed}"))

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,13 +23,17 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
+from models.alive import alive
 from workers.absence import Absence
-from workers.actors import Loop, listen, sweep
+from workers.actors import Drain, Loop, listen, sweep
 from workers.batch import Office
 from workers.clocks import clocks_of
+from workers.closing import Closing
 from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.idle import watch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
 from workers.outlook import Outlook
 from workers.pace import Pace
@@ -38,6 +42,7 @@ from workers.reminder import remind
 from workers.report import Report
 from workers.rules import Rules
 from workers.tell import Tell
+from workers.watches import watches_of
 from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
@@ -97,7 +102,7 @@ def assemble(
     ingest = Ingest(database, objects, reader, office, hints.send)
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
-    absence = Absence(database, office)
+    absence, closing = Absence(database, office), Closing(database, office)
     report = Report(database, office)
     webhooks, tell = Webhooks(database, settings), Tell(database)
 
@@ -115,12 +120,6 @@ def assemble(
     async def drain_media() -> bool:
         return await fetch.drain() > 0
 
-    async def tell_the_absent() -> bool:
-        queued = await absence.drain()
-        if queued and "outbox" in bells:
-            bells["outbox"].ring()
-        return queued > 0
-
     async def report_what_is_due() -> bool:
         queued = await report.drain()
         if queued and "outbox" in bells:
@@ -134,12 +133,27 @@ def assemble(
         return await tell.drain() + await webhooks.drain() > 0
 
     clocks = {
-        "absence": Loop("absence", tell_the_absent),
+        "absence": Loop("absence", _then_ring(absence.drain, bells)),
+        "closing": Loop("closing", _then_ring(closing.drain, bells)),
         "report": Loop("report", report_what_is_due),
+        "search": Loop("search", Indexing(database).drain),
         **clocks_of(database, office, bells, hints),
+        **watches_of(database, office, bells, redis_url),
     }
     telling = Loop("webhooks", tell_subscribers)
     return Work(database, reader, ingest, deliver, hints, loops, webhooks, telling, clocks)
+
+
+def _then_ring(drain: Callable[[], Awaitable[int]], bells: dict[str, Bell]) -> Drain:
+    """A drain that queues messages, and has them looked at."""
+
+    async def queue() -> bool:
+        queued = await drain()
+        if queued and "outbox" in bells:
+            bells["outbox"].ring()
+        return queued > 0
+
+    return queue
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -162,10 +176,16 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
         asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep({"webhooks": work.telling}, seconds=settings.webhooks.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(watch(work.database, settings)),
         asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))
-    await stop.wait()
+
+    def figures() -> dict[str, object]:
+        return {"settled": work.ingest.settled, "delivered": work.deliver.delivered, "queues": list(queues)}
+
+    async with alive(work.database, "worker", settings.var, figures):
+        await stop.wait()
     log.info("worker_stopping")
     for task in clocks:
         task.cancel()
