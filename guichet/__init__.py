@@ -5,7 +5,7 @@ Each module beside this one holds the commands of one concern and registers them
 
 from __future__ import annotations
 
-from guichet import agents, contact, desk, figures, incident, ledger, processes, quarantine, reading, tokens, webhooks
+from guichet import agents, contact, desk, figures, incident, ledger, processes, quarantine, reading
 from guichet.commands import app
 
 __all__ = [
@@ -20,8 +20,6 @@ __all__ = [
     "processes",
     "quarantine",
     "reading",
-    "tokens",
-    "webhooks",
 ]
 
 
