@@ -16,7 +16,7 @@ from models.statistics.choice import NARROWER, Tickets
 from models.statistics.period import NAMES, Period
 from models.statistics.rows import PAGE
 from models.statistics.tables import DIMENSIONS
-from models.statistics.times import CLOCKS, SAMPLE, TIMES, Spread
+from models.statistics.times import CLOCKS, EXACT, TIMES, Spread
 from models.statistics.wording import SLICES, Bar, Wording, address, words
 
 KEPT = ("period", "from", "to", "clock", "lang", *DIMENSIONS)
@@ -48,7 +48,7 @@ class Shown:
         self.clock = query.get("clock", "seconds") if query.get("clock") in CLOCKS else "seconds"
         self.kpis = {kpi.name: kpi for kpi in self.answer.kpis}
         self.empty = not any(self.answer.now.totals.values())
-        self.sampled = max(self.answer.now.totals["created"], self.answer.now.totals["resolved"]) > SAMPLE
+        self.sampled = max(self.answer.now.totals["created"], self.answer.now.totals["resolved"]) > EXACT
 
     def list_of(self, figure: str, **narrower: str) -> str:
         """The address of the tickets behind a number."""
