@@ -29,6 +29,7 @@ from models.envelope import (
     Guest,
     InboundMessage,
     Line,
+    Order,
     OutboundMessage,
     Outcome,
     PendingFile,
@@ -295,6 +296,10 @@ class Channel:
 
         None on channels where nothing is written down; ValueError, in words, for a note that cannot be one.
         """
+        return None
+
+    def ordered(self, order: Order) -> RawMessage | None:  # noqa: ARG002 - likewise
+        """What somebody of ours opens a ticket with, as the raw message that `normalise` reads; None elsewhere."""
         return None
 
     def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise

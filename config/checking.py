@@ -73,6 +73,8 @@ def _missing_files(settings: Settings) -> Iterator[str]:
         "triage.model": settings.triage.model,
         "form.definitions": settings.form.definitions,
         "life.pipelines": settings.life.pipelines,
+        "clocks.calendars": settings.clocks.calendars,
+        "assignment.rules": settings.assignment.rules,
     }
     for key, path in named.items():
         if path is not None and not path.exists():

@@ -16,6 +16,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.api import Api, Webhooks
+from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
 from config.life_cycle import Life
 from config.section import Language, Section
@@ -278,6 +280,7 @@ class Settings(BaseSettings):
             "phone": "channels.phone:Phone",
             "chat": "channels.chat:Chat",
             "portal": "channels.portal:Portal",
+            "internal": "channels.internal:Internal",
         },
         description="Channels by name: module:Class.",
     )
@@ -294,14 +297,19 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    api: Api = Api()
+    webhooks: Webhooks = Webhooks()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
-    statistics: Statistics = Statistics()
     life: Life = Life()
+    clocks: Clocks = Clocks()
+    assignment: Assignment = Assignment()
+    surge: Surge = Surge()
+    statistics: Statistics = Statistics()
     log: Log = Log()
 
     @property

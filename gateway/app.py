@@ -21,7 +21,7 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
-from gateway import health, operations, staff, statistics
+from gateway import api, health, operations, staff, statistics
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
 from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
@@ -61,6 +61,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     statistics.mount(app)
     for channel in channels.values():
         channel.mount(app, inbox)
+    api.mount(app, channels, outbox_bell.ring, hints.send)
     staff.mount_first_steps(app)
     return app
 

@@ -5,10 +5,10 @@ Each module beside this one holds the commands of one concern and registers them
 
 from __future__ import annotations
 
-from guichet import agents, desk, figures, ledger, processes, reading
+from guichet import agents, contact, desk, figures, incident, ledger, processes, reading
 from guichet.commands import app
 
-__all__ = ["agents", "app", "desk", "figures", "ledger", "main", "processes", "reading"]
+__all__ = ["agents", "app", "contact", "desk", "figures", "incident", "ledger", "main", "processes", "reading"]
 
 
 def main() -> None:

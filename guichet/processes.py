@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -89,13 +90,43 @@ PORT_ERRORS = (13, 98, 99, 48, 49)
 def workers(
     queues: Annotated[str, typer.Option(help="Queues to work, with commas between them.")] = "inbox,outbox,media",
 ) -> None:
-    """Run one worker process: read, settle, deliver."""
+    """Run one worker process: read, settle, deliver, look after tickets."""
+    from config.supervisor import refuse
+    from models.calendars import CalendarsError
+    from models.choosing import RulesError as AssignmentError
     from workers.process import run
+    from workers.rules import RulesError
 
     settings = settings_or_exit()
     logs.configure(settings.log, process=f"worker-{os.getpid()}")
     database_url, redis_url = addresses(settings)
-    on_loop(lambda: run(settings, database_url, redis_url, queues.split(",")))
+    try:
+        on_loop(lambda: run(settings, database_url, redis_url, queues.split(",")))
+    except (CalendarsError, AssignmentError, RulesError) as error:
+        refuse(f"The workers cannot work with this file: {error}")
+
+
+def _files() -> list[str]:
+    """What is wrong with the files of rules that the settings name."""
+    from config.settings import load
+    from models.calendars import Calendars, CalendarsError
+    from models.choosing import AssignmentRules
+    from models.choosing import RulesError as AssignmentError
+    from workers.rules import Rules, RulesError
+
+    settings = load()
+    problems = []
+    reads: list[Callable[[], object]] = [
+        lambda: Rules.of(settings),
+        lambda: Calendars.of_settings(settings),
+        lambda: AssignmentRules.load(settings.assignment.rules),
+    ]
+    for read in reads:
+        try:
+            read()
+        except (CalendarsError, AssignmentError, RulesError) as error:
+            problems.append(str(error))
+    return problems
 
 
 @app.command()
@@ -110,7 +141,7 @@ def migrate(revision: str = "head") -> None:
 @app.command()
 def check() -> None:
     """Check the settings and every file that they name; say file, line and key of each mistake."""
-    problems = checking.problems()
+    problems = checking.problems() or _files()
     for problem in problems:
         typer.echo(problem, err=True)
     typer.echo("The settings are right." if not problems else f"{len(problems)} mistake(s).")

@@ -61,6 +61,8 @@ class Agent(SQLModel, table=True):
     capacity: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     """Most unresolved tickets that are assigned to them without being asked; 0: no limit."""
     presence: str = words("offline")
+    presence_at: Moment = moment(now=True)
+    """Since when."""
     notify_channel: str = words()
     """The channel that tells them of work; '': none, they look at the console."""
     telephone: str = words()

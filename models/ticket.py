@@ -42,6 +42,17 @@ class Ticket(SQLModel, table=True):
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
+        Index(
+            "ticket_unassigned",
+            "id",
+            postgresql_where=text("assignee_id IS NULL AND status NOT IN ('resolved', 'closed')"),
+        ),
+        Index(
+            "ticket_assigned",
+            "assignee_id",
+            "id",
+            postgresql_where=text("assignee_id IS NOT NULL AND status NOT IN ('resolved', 'closed')"),
+        ),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
     )
 
@@ -176,6 +187,8 @@ class TicketEvent(SQLModel, table=True):
     """created, appended, status, priority, category, assignee, …"""
     old: str = words()
     new: str = words()
+    reason: str = words()
+    """Why, for machines to word: `rule=billing team=billing open=3`; '' where what changed says it all."""
 
 
 class ThreadKey(SQLModel, table=True):

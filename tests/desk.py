@@ -24,12 +24,16 @@ from models.balance import Balance, balance
 from models.listing import TicketLine, TicketWhole, ticket, tickets
 from models.relay import relay
 from workers.absence import Absence
+from workers.assign import Assign
 from workers.batch import Office
+from workers.clock import Clock
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.reader import Reader
 from workers.rules import Rules
+from workers.surge import Surge
 
 
 def free_port() -> int:
@@ -64,13 +68,16 @@ class Desk:
         self.database = connect(settings.database_url)
         self.url = f"http://127.0.0.1:{settings.http.port}"
         channels = load(settings)
-        office = Office(settings, channels, Rules.of(settings), secret.key(settings))
+        office = Office(settings, channels, Rules.of(settings), secret.key(settings), Outlook.of(settings))
         self.hints = Hints(settings.redis_url)
         self.ingest = Ingest(self.database, Objects(settings), reader, office, self.hints.send)
         self.others: list[Database] = []
         self.deliver = Deliver(self.database, channels, settings, tell=self.hints.send)
         self.fetch = Fetch(self.database, self.ingest.objects, channels, settings)
         self.absence = Absence(self.database, office)
+        self.clock = Clock(self.database, settings)
+        self.surge = Surge(self.database, office)
+        self.assign = Assign(self.database, settings, self.hints.send)
 
     async def __aenter__(self) -> Self:
         """Open the doors."""

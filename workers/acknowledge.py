@@ -20,9 +20,6 @@ import msgspec
 
 from config.settings import Acknowledge
 from models.envelope import Envelope, InboundMessage
-from workers.receipt import ANSWER_HOURS, compose, estimate, in_words
-
-__all__ = ["ANSWER_HOURS", "Decision", "History", "compose", "decide", "estimate", "in_words"]
 
 DAY = timedelta(hours=24)
 """Of a conversation: how long one acknowledgement serves, and how long we may write after the customer did (A21)."""
@@ -31,6 +28,7 @@ QUIET_HOUR = 20
 IMPORTED = {
     "old": "It lay there before Guichet came: it is imported, and nothing is sent because of it.",
     "spoken": "It is a call that an agent wrote down: the customer has spoken with us.",
+    "ordered": "One of our own people or programs opened it: nothing is sent because of it.",
     "again": "It was fetched again after the mail server had numbered its mails anew: nothing is sent because of it.",
 }
 CHANNEL_RULES = frozenset(f"A{row}" for row in range(1, 15))

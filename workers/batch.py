@@ -13,6 +13,7 @@ from models.envelope import DeliveryReport, Envelope, InboundMessage, OutboundMe
 from models.ledger import Claim
 from models.life.cycle import Cycle
 from workers.known import KnownIdentity, KnownTicket
+from workers.outlook import Outlook
 from workers.resemble import Sketch
 from workers.said import Said
 from workers.thread import Writer
@@ -93,6 +94,8 @@ class Office:
     channels: Mapping[str, Channel]
     rules: Rules
     secret: bytes
+    outlook: Outlook
+    """By when customers may expect an answer."""
 
     @property
     def cycle(self) -> Cycle:

@@ -22,6 +22,7 @@ from models.envelope import Envelope, InboundMessage
 from models.ledger import Claim
 from workers.batch import Draft, Item, Office
 from workers.known import Known, load
+from workers.outlook import Outlook
 from workers.rules import Rules
 from workers.settle import decide, drafts_of, wanted
 
@@ -33,7 +34,7 @@ class Foresight:
     """Looks up what a message would become. `close` it."""
 
     def __init__(self, settings: Settings, channels: Mapping[str, Channel], rules: Rules) -> None:
-        self._office = Office(settings, channels, rules, _existing_key(settings))
+        self._office = Office(settings, channels, rules, _existing_key(settings), Outlook.of(settings))
         self._database, self._missing = _reachable(settings)
 
     async def of(self, envelope: Envelope, messages: Sequence[InboundMessage]) -> dict[str, object]:

@@ -354,8 +354,9 @@ _OPENINGS = text(
         (SELECT string_agg(message.text, E'\\n' ORDER BY message.id) FROM message
          WHERE message.ticket_id = ticket.id AND message.direction = 'in') AS opening
     FROM ticket
-    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open' AND assignee_id IS NULL
+    WHERE conversation <> '' AND conversation = ANY(:conversations) AND status = 'open'
       AND created_at > now() - make_interval(secs => :seconds)
+      AND NOT EXISTS (SELECT FROM ticket_event WHERE ticket_id = ticket.id AND actor LIKE 'agent:%')
     """
 )
 _FINGERPRINTS = text("SELECT fingerprint, id, ticket_id FROM message WHERE fingerprint = ANY(:fingerprints)")

@@ -26,15 +26,19 @@ from config.settings import Settings
 from workers.absence import Absence
 from workers.actors import Loop, listen, sweep
 from workers.batch import Office
+from workers.clocks import clocks_of
 from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
 from workers.ingest import Ingest
+from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
 from workers.report import Report
 from workers.rules import Rules
+from workers.tell import Tell
+from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
@@ -56,6 +60,9 @@ class Work:
     deliver: Deliver
     hints: Hints
     loops: dict[str, Loop]
+    webhooks: Webhooks
+    telling: Loop
+    """Of webhooks: they have a pace of their own."""
     clocks: dict[str, Loop]
     """What nobody rings for: it is due when time has passed."""
 
@@ -64,6 +71,8 @@ class Work:
         await asyncio.gather(*(loop.stop(seconds=STOP_SECONDS) for loop in self.loops.values()))
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
+        await self.telling.stop(seconds=STOP_SECONDS)
+        await self.webhooks.close()
         await self.reader.close()
         await self.deliver.pace.close()
         for channel in self.deliver.channels.values():
@@ -74,7 +83,7 @@ class Work:
 
 def office_of(settings: Settings) -> Office:
     """What settling and relaying need beside the database."""
-    return Office(settings, load(settings), Rules.of(settings), secret.key(settings))
+    return Office(settings, load(settings), Rules.of(settings), secret.key(settings), Outlook.of(settings))
 
 
 def assemble(
@@ -90,6 +99,7 @@ def assemble(
     fetch = Fetch(database, objects, office.channels, settings)
     absence = Absence(database, office)
     report = Report(database, office)
+    webhooks, tell = Webhooks(database, settings), Tell(database)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -119,8 +129,17 @@ def assemble(
 
     drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
     loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    clocks = {"absence": Loop("absence", tell_the_absent), "report": Loop("report", report_what_is_due)}
-    return Work(database, reader, ingest, deliver, hints, loops, clocks)
+
+    async def tell_subscribers() -> bool:
+        return await tell.drain() + await webhooks.drain() > 0
+
+    clocks = {
+        "absence": Loop("absence", tell_the_absent),
+        "report": Loop("report", report_what_is_due),
+        **clocks_of(database, office, bells, hints),
+    }
+    telling = Loop("webhooks", tell_subscribers)
+    return Work(database, reader, ingest, deliver, hints, loops, webhooks, telling, clocks)
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -140,6 +159,8 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
+        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
+        asyncio.create_task(sweep({"webhooks": work.telling}, seconds=settings.webhooks.look_seconds)),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
         asyncio.create_task(count(work.database, settings)),
     ]

@@ -1,9 +1,10 @@
-"""The text of an acknowledgement: tracking number and estimated delay, in the customer's language.
+"""The text of an acknowledgement: tracking number and expected answer, in the customer's language.
 
-In: the message, its ticket's number and priority. Out: an `OutboundMessage`. The texts are read once from
-`config/templates/acknowledgement/{language}.txt`, in conversations `{language}.short.txt`: the first line is the
-subject, an empty line follows, and a paragraph that names a value which is empty (`{delay}`, `{link}`) is left out.
-Fails: `OSError` and `KeyError` for a text that is missing or names an unknown value.
+In: the message, its ticket's number, by when an answer is expected (`workers.outlook`). Out: an `OutboundMessage`.
+The texts are read once from `config/templates/acknowledgement/{language}.txt`, in conversations
+`{language}.short.txt`: the first line is the subject, an empty line follows, and a paragraph that names a value which
+is empty (`{delay}`, `{link}`) is left out. Fails: `OSError` and `KeyError` for a text that is missing or names an
+unknown value.
 
 Nothing that the sender chose is repeated (threat T1: such mails are made to carry somebody's words to a victim): no
 name, no quotation, and the subject only where the sender's identity is proved.
@@ -12,8 +13,7 @@ name, no quotation, and the subject only where the sender's identity is proved.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -22,35 +22,54 @@ from models.envelope import Address, InboundMessage, OutboundMessage
 
 TEXTS = Path(__file__).parent.parent / "config" / "templates" / "acknowledgement"
 FALLBACK = "en"
-ANSWER_HOURS = {"low": 72, "normal": 24, "high": 8, "urgent": 4}
-"""The delay of a first answer by priority, where the rules say nothing else."""
 LONGEST_SUBJECT = 120
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _PHRASES = {
-    "en": ("within the hour", "within {} hours", "within {} days"),
-    "fr": ("dans l’heure", f"sous {{}}{_NO_BREAK}heures", f"sous {{}}{_NO_BREAK}jours"),
+    "en": ("today before {}", "tomorrow before {}", "before {} {}", "on {} {} {} at the latest"),
+    "fr": ("aujourd’hui avant {}", "demain avant {}", "avant {} {}", "au plus tard le {} {} {}"),
 }
-"""The hour, so many hours, so many days."""
-_PLAIN = str.maketrans({_NO_BREAK: " ", "’": "'"})
+"""Today, tomorrow, within a week (day and time), later (weekday, day and month)."""
+_DAYS = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+}
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+STEP = timedelta(minutes=30)
+"""Times are said by the half hour, rounded up."""
+_PLAIN = str.maketrans({_NO_BREAK: " ", "’": "'", "û": "u"})
 """An SMS with one letter outside its alphabet (GSM 03.38) holds 70 letters instead of 160."""
 _ANSWER_MARKS = re.compile(r"^(?:(?:re|r[eé]f|aw|tr|fw|fwd)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
 
 
-def estimate(priority: str, commitment: int | None = None, answer_hours: Mapping[str, int] = ANSWER_HOURS) -> timedelta:
-    """How soon a ticket of `priority` is answered, never later than it must be closed (`commitment`, hours)."""
-    hours = answer_hours.get(priority, ANSWER_HOURS["normal"])
-    return timedelta(hours=min(hours, commitment) if commitment else hours)
+def before(due: datetime, now: datetime, language: str) -> str:
+    """`due` as the end of a sentence, rounded up: "before Monday 10:00", "avant lundi 10 h".
+
+    In the time zone of `due`, which is that of those who answer.
+    """
+    spoken = language if language in _PHRASES else FALLBACK
+    today, tomorrow, soon, later = _PHRASES[spoken]
+    midnight = due.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    steps = -(-timedelta(hours=due.hour, minutes=due.minute, seconds=due.second, microseconds=due.microsecond) // STEP)
+    due = midnight + steps * STEP  # on the wall clock: that is what the customer looks at
+    days = (due.date() - now.astimezone(due.tzinfo).date()).days
+    clock = _clock(due, spoken)
+    if days <= 1:
+        return (tomorrow if days == 1 else today).format(clock)
+    weekday = _DAYS[spoken][due.weekday()]
+    if days < 7:
+        return soon.format(weekday, clock)
+    return later.format(weekday, due.day, _MONTHS[spoken].split()[due.month - 1])
 
 
-def in_words(delay: timedelta, language: str) -> str:
-    """`delay` as the end of a sentence, rounded up: "within 24 hours", "sous 3 jours"."""
-    hour, hours, days = _PHRASES.get(language, _PHRASES[FALLBACK])
-    count = -(-delay // timedelta(hours=1))
-    if count <= 1:
-        return hour
-    return hours.format(count) if count < 72 else days.format(-(-count // 24))
+def _clock(moment: datetime, language: str) -> str:
+    if language == "fr":
+        return f"{moment.hour}{_NO_BREAK}h{f'{_NO_BREAK}{moment.minute:02}' if moment.minute else ''}"
+    return f"{moment.hour}:{moment.minute:02}"
 
 
 def compose(
@@ -63,19 +82,16 @@ def compose(
     message_id: str,
     to: str = "",
     reply_address: str = "",
-    priority: str = "normal",
-    commitment: int | None = None,
-    answer_hours: Mapping[str, int] = ANSWER_HOURS,
-    delay: str | None = None,
+    delay: str = "",
     link: str = "",
     trace_id: str = "",
 ) -> OutboundMessage:
-    """The acknowledgement of `message`. `delay` ("before Monday 10:00") overrules what `priority` lets expect."""
+    """The acknowledgement of `message`. `delay`: by when it is answered ("before Monday 10:00"), '' for nothing."""
     spoken = language if language in _PHRASES else FALLBACK
     subject, paragraphs = _text(f"{spoken}.short" if message.conversation else spoken)
     values = {
         "number": str(ticket_number),
-        "delay": in_words(estimate(priority, commitment, answer_hours), spoken) if delay is None else delay,
+        "delay": delay,
         "link": link,
     }
     if message.conversation:

@@ -94,7 +94,6 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     categories: dict[str, dict[str, Any]]
     priority: _Priority
     commitments: dict[str, int | str]
-    answer_hours: dict[str, int]
     perimeter: str = "OUT"
     products: dict[str, list[str]] = {}
 
@@ -132,8 +131,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     context: Context
     commitments: dict[str, int | None]
     """Priority to hours in which the ticket must be closed; None: the standard."""
-    answer_hours: dict[str, int]
-    """Priority to hours in which a first answer may be expected."""
     products: tuple[str, ...]
     lexicon: Lexicon
 
@@ -185,7 +182,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             category_urgency=file.priority.category,
             context=file.priority.context,
             commitments={key: hours if isinstance(hours, int) else None for key, hours in file.commitments.items()},
-            answer_hours=file.answer_hours,
             products=tuple(file.products),
             lexicon=Lexicon(phrases),
         )
@@ -229,9 +225,8 @@ def _check(file: _File, categories: Mapping[str, _Category]) -> None:
         missing = set(file.languages) - set(category.name)
         if missing:
             raise RulesError(f"categories.{key}.name: no name in {', '.join(sorted(missing))}")
-    for table, keys in (("commitments", file.commitments), ("answer_hours", file.answer_hours)):
-        if set(keys) != set(PRIORITIES):
-            raise RulesError(f"{table}: exactly {', '.join(PRIORITIES)} are wanted")
+    if set(file.commitments) != set(PRIORITIES):
+        raise RulesError(f"commitments: exactly {', '.join(PRIORITIES)} are wanted")
     for priority, commitment in file.commitments.items():
         if commitment not in COMMITMENTS:
             raise RulesError(f"commitments.{priority}: {commitment!r} is none of {', '.join(map(str, COMMITMENTS))}")

@@ -104,7 +104,9 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     if draft.message.unseen:
         draft.outcome, draft.report = "machine", draft.message.report
         return
-    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
+    threaded = Threaded(None, f"new ticket: {draft.message.author} opened it")
+    if not draft.message.author:
+        threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
@@ -121,7 +123,7 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         return
     if threaded.ticket is None:
         categorise(draft, office)
-        threaded = recognise(draft, threaded, known, office)
+        threaded = threaded if draft.message.author else recognise(draft, threaded, known, office)
     if threaded.ticket is None:
         open_ticket(draft, threaded, known, office.cycle)
     else:
@@ -210,13 +212,14 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) ->
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            "answer_address": message.sender.address,
+            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
+            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
             "answer_account": account,
             "language": verdict.language,
         },
     )
     ticket.opening = message.reply_text if draft.quiet_seconds else ""
-    ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
+    ticket.events.append((message.author or f"contact:{identity.label}", "created", "", "open"))
     if ended:
         ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
         known.successors[ended.id] = ticket
@@ -347,15 +350,20 @@ def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office
         language=decided.language,
         message_id=message_id,
         reply_address=office.channels[channel].reply_address(account, token),
-        priority=str(ticket.columns.get("priority", "normal")),
-        commitment=ticket.columns.get("commitment_hours"),
-        answer_hours=office.rules.answer_hours,
+        delay=expected(decided, ticket, known, office),
         link=place,
         trace_id=draft.item.envelope.trace_id,
     )
     ticket.acknowledged = True
     ticket.added_messages += 1
     known.register(message_key(message_id), ticket, own=True)
+
+
+def expected(decided: Acknowledgement, ticket: KnownTicket, known: Known, office: Office) -> str:
+    """By when we expect to answer, in the words of the customer's language."""
+    tier = ticket.identity.lately.tier if ticket.identity else ""
+    due = office.outlook.answer_by(ticket.columns, tier or "standard", now=known.now)
+    return receipt.before(due, known.now, decided.language)
 
 
 def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:

@@ -15,11 +15,11 @@ pages of operations for whom this process saw signed in a short while ago: that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ from models.sessions import Visitor
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
 LOST = (OperationalError, DisconnectionError, PoolTimeout, InterfaceError, PostgresConnectionError)
 """What is raised where the connection is the matter, and not the question."""
-WAIT_SECONDS = 5.0
+WAIT_SECONDS, SWEEP_SECONDS = 5.0, 3600.0
 REMEMBERED_SECONDS, MOST_REMEMBERED = 600.0, 1000
 FIRST_START = Actor("step", name="first_start", role="supervisor")
 """Who looks at operations on this machine before anybody was made."""
@@ -171,11 +171,21 @@ class Access:
             log.warning("staff_refused", why=why, path=request.path, actor=visitor.actor.label if visitor else "")
         return self.refuse(request, why)
 
+    async def sweep(self) -> None:
+        """Forget sessions and links that have expired, now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                async with _asking(self._database) as connection:
+                    await sessions.sweep(connection)
+            except Unknown:
+                continue  # the next round does it
+
 
 ACCESS = web.AppKey("staff_access", Access)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _asking(database: Database) -> AsyncIterator[AsyncConnection]:
     """A transaction for a short question. Raises `Unknown` where the database does not answer it."""
     try:
@@ -243,4 +253,13 @@ async def again(request: web.Request, permission: str = "tickets") -> Actor | No
 
 def mount(app: web.Application) -> None:
     """Let the application know who is asking."""
-    app[ACCESS] = Access(app[SETTINGS], app[DATABASE])
+    access = app[ACCESS] = Access(app[SETTINGS], app[DATABASE])
+
+    async def sweeping(_app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(access.sweep())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    app.cleanup_ctx.append(sweeping)

@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -49,6 +50,7 @@ class ByIdentity:
         self._provider = Provider(self._oidc)
         self._secret = secret.key(settings)
         self._redirect = settings.base_url + PATH + "/callback"
+        self._path = urlsplit(self._redirect).path.removesuffix("/callback")
         per_minute = settings.staff.attempts_per_minute
         self._tries = Buckets(per_minute / 60, per_minute)
 
@@ -77,7 +79,7 @@ class ByIdentity:
         guard(response)
         secure = self._settings.base_url.startswith("https:")
         response.set_cookie(
-            COOKIE, kept, max_age=SECONDS, path=PATH, httponly=True, samesite="Lax", secure=secure or None
+            COOKIE, kept, max_age=SECONDS, path=self._path, httponly=True, samesite="Lax", secure=secure or None
         )
         return response
 
@@ -112,7 +114,7 @@ class ByIdentity:
             response: web.StreamResponse = await self._door.enter(request, agent_id, onward, how="identity")
         except AWAY:
             return self._access.refuse(request, "away")
-        response.del_cookie(COOKIE, path=PATH)
+        response.del_cookie(COOKIE, path=self._path)
         return response
 
     async def _agent(self, identity: Identity) -> int | None:
@@ -144,5 +146,5 @@ class ByIdentity:
 
     def _not_so(self, request: web.Request) -> web.StreamResponse:
         response = redirect(request, "/sign-in?said=identity")
-        response.del_cookie(COOKIE, path=PATH)
+        response.del_cookie(COOKIE, path=self._path)
         return response

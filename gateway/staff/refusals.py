@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import hdrs, web
 
+from gateway.keys import SETTINGS
 from gateway.staff.access import FIRST_START
 from gateway.staff.layout import FOLDER, StaffPages, at_home, redirect, visitor_or_none
 from gateway.staff.origin import SAFE, navigates, place
@@ -63,4 +64,5 @@ def _asked_for(request: web.Request) -> str:
         parts = urlsplit(request.headers.get(hdrs.REFERER, ""))
     except ValueError:
         return ""
-    return place(parts.path) if parts.netloc == request.host else ""
+    root = urlsplit(request.app[SETTINGS].base_url).path.rstrip("/")
+    return place(parts.path.removeprefix(root)) if parts.netloc == request.host else ""

@@ -36,7 +36,8 @@ from models.proofs import Claim
 HASHING_AT_ONCE = 2
 """Each takes a tenth of a second of a core and 64 MiB."""
 ACCOUNT_SECONDS = 900.0
-LETTERS_PER_HOUR = 3
+LETTERS_PER_HOUR, LETTER_SECONDS = 3, 0.4
+"""Of one account; and how long asking takes, so that the clock does not tell whether a letter was queued."""
 
 log = logs.of("staff")
 
@@ -113,16 +114,16 @@ class SignIn:
         form = await form_of(request)
         email, onward = form.line("email", 254), place(form.exact("next"))
         account = hashlib.sha256(email.casefold().encode()).hexdigest()
-        if self._wrong.empty(account, now):
+        if self._wrong.take(account, now):  # before it is known to be wrong: many may be asking at once
             return self._access.refuse(request, "busy")
         try:
             async with self._database.engine.connect() as connection:
                 known = await proofs.password_of(connection, email)
             right = await self._matches(known.password_hash if known else None, form.exact("password"))
             if known is None or known.disabled or not right:
-                self._wrong.take(account, now)
                 log.warning("sign_in_refused", agent_id=known.id if known else 0, address=address)
                 return self.form(request, onward=onward, email=email, said="wrong", status=401)
+            self._wrong.give_back(account, now)
             renewed = ""
             if known.password_hash and password.outdated(known.password_hash):
                 renewed = await self.hashed(form.exact("password"))
@@ -163,7 +164,6 @@ class SignIn:
                 await note(connection, visitor.actor, visitor.actor.id, "signed_out")
         response = redirect(request, f"/sign-in?said=out&lang={language_of(request)}")
         self._access.set_cookie(response, "")
-        response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
     async def _matches(self, stored: str | None, said: str) -> bool:
@@ -206,6 +206,7 @@ class SignIn:
                 await self._queue(email, address)
             except AWAY:
                 return self._access.refuse(request, "away")
+        await asyncio.sleep(max(0.0, now + LETTER_SECONDS - time.monotonic()))
         return self._asking(request, asked=True)
 
     async def _queue(self, email: str, address: str) -> None:

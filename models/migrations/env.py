@@ -12,16 +12,22 @@ from sqlmodel import SQLModel
 import models.access_event
 import models.agent
 import models.answer_window
+import models.api_request
+import models.api_token
 import models.blocks
+import models.clock
 import models.contact
 import models.conversation
 import models.cursor
+import models.incident
+import models.joining
 import models.ledger
 import models.life
 import models.page_link
 import models.resemblance
 import models.statistics.tables
-import models.ticket  # noqa: F401 - the imports register the tables
+import models.ticket
+import models.webhook  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
 

@@ -19,6 +19,7 @@ from tests.quality.corpus import CONVERSATIONS, Case
 from tests.quality.figures import Score, see
 from workers.batch import Item, Office
 from workers.known import Known
+from workers.outlook import Outlook
 from workers.rules import Rules
 from workers.settle import decide, drafts_of
 
@@ -38,7 +39,7 @@ def _tickets(cases: Sequence[Case]) -> list[int]:
     """For each case the number of the ticket that it came into."""
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     rules = Rules.load(settings.triage.rules, settings.triage.languages)
-    office = Office(settings, load_channels(settings), rules, b"k" * 32)
+    office = Office(settings, load_channels(settings), rules, b"k" * 32, Outlook.of(settings))
     known, first = Known(now=datetime.now(UTC)), {}
     numbers: dict[int, int] = {}
     found = []
