@@ -80,7 +80,7 @@ def due(settings: Settings, now: datetime) -> Period:
 async def make(connection: AsyncConnection, settings: Settings, period: Period, language: str, now: datetime) -> Made:
     """The report of a period."""
     found = await answer(connection, period, Choice(), settings.statistics.cost)
-    wording = Wording(found, language, settings.statistics.cost.currency)
+    wording = Wording(found, language, settings)
     pdf = await asyncio.to_thread(paper, wording, now.astimezone(ZoneInfo(settings.statistics.timezone)))
     words = wording.text["report"]
     days = {"from": wording.day(period.first), "to": wording.day(period.last)}
