@@ -325,6 +325,10 @@ class Channel:
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
 
+    def parts(self, account: str, text: str) -> int:  # noqa: ARG002 - likewise
+        """How many messages `text` becomes on its way from `account`; 0 where length does not matter."""
+        return 0
+
     def elsewhere(self) -> Elsewhere | None:
         """What becomes of answers that the customer does not come to read; None on channels that carry them home."""
         return None

@@ -41,6 +41,15 @@ class Ticket(SQLModel, table=True):
         Index("ticket_contact", "contact_id", "id"),
         Index("ticket_conversation", "conversation", postgresql_where=text("conversation <> ''")),
         Index("ticket_unresolved", "id", postgresql_where=text("status NOT IN ('resolved', 'closed')")),
+        Index(
+            "ticket_queue",
+            "status",
+            "team",
+            "assignee_id",
+            "priority",
+            "snoozed_until",
+            postgresql_where=text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
+        ),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index(
             "ticket_unassigned",

@@ -30,6 +30,7 @@ from workers.clocks import clocks_of
 from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
 from workers.outlook import Outlook
 from workers.pace import Pace
@@ -136,6 +137,7 @@ def assemble(
     clocks = {
         "absence": Loop("absence", tell_the_absent),
         "report": Loop("report", report_what_is_due),
+        "search": Loop("search", Indexing(database).drain),
         **clocks_of(database, office, bells, hints),
     }
     telling = Loop("webhooks", tell_subscribers)

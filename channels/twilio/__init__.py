@@ -16,6 +16,8 @@ from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
 from channels.clock import utc_now
 from channels.twilio.accounts import WHATSAPP, accounts
 from channels.twilio.inbound import inbound
+from channels.twilio.outbound import LONGEST_TEXT
+from channels.twilio.segments import segments
 from models.envelope import (
     AttachedFile,
     InboundMessage,
@@ -83,6 +85,10 @@ class Twilio(Channel):
         from channels.twilio.rehearsal import rehearsed
 
         return rehearsed(self.settings, number, text, name)
+
+    def parts(self, account: str, text: str) -> int:
+        """Segments of an SMS, messages of WhatsApp."""
+        return -(-len(text) // LONGEST_TEXT) if account.startswith(WHATSAPP) else segments(text)
 
     def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""

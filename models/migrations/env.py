@@ -15,6 +15,7 @@ import models.answer_window
 import models.api_request
 import models.api_token
 import models.blocks
+import models.canned_text
 import models.clock
 import models.contact
 import models.conversation
@@ -25,6 +26,8 @@ import models.ledger
 import models.life
 import models.page_link
 import models.resemblance
+import models.saved_view
+import models.search
 import models.statistics.tables
 import models.ticket
 import models.webhook  # noqa: F401 - the imports register the tables
