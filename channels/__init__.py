@@ -25,6 +25,7 @@ from msgspec import to_builtins
 
 from models.envelope import (
     Accepted,
+    Asked,
     AttachedFile,
     Guest,
     InboundMessage,
@@ -176,6 +177,18 @@ class Conversations(Protocol):
         """What the holder of the link may see, oldest first."""
         ...
 
+    async def asked(self, page: Page) -> Asked:
+        """What the page asks its holder now."""
+        ...
+
+    async def answer_solved(self, page: Page, answer: str) -> bool:
+        """Take their "yes" or "no" to whether it is solved. False where that is not asked (any more)."""
+        ...
+
+    async def rate(self, page: Page, score: int, comment: str) -> bool:
+        """Take how satisfied they are, 1 to 5. False where that is not asked (any more)."""
+        ...
+
     async def html(self, page: Page, number: int) -> str | None:
         """The HTML of one of those lines, as it came; None where there is none."""
         ...
@@ -235,6 +248,40 @@ class WayIn(NamedTuple):
     """What else one must know."""
 
 
+class StaffLine(NamedTuple):
+    """A line on which people of ours are told of work, and answer customers."""
+
+    name: str
+    """What an agent chooses it by: the channel's name, `:` and the part where it has several."""
+    title: str
+    """What people call it."""
+    account: str
+    """Our address that it goes out from; '' where the settings name none."""
+    telephone: bool = False
+    """Whether their telephone is reached; else their mailbox."""
+    before: str = ""
+    """What stands before the number in addresses."""
+    longest: int = 0
+    """Characters that one message should not exceed; 0: as many as there are."""
+    forgeable: bool = False
+    """Whether a sender's number can be forged on it, whatever the provider signs: then a code proves who answers."""
+
+    def address(self, email: str, telephone: str) -> str:
+        """Where somebody is reached on it; '' where they are not."""
+        if not self.telephone:
+            return email.lower()
+        return self.before + telephone if telephone else ""
+
+
+class Probed(NamedTuple):
+    """What came of trying one thing that a channel depends on."""
+
+    name: str
+    ok: bool
+    said: str
+    """What was found; or what is wrong and what to do about it."""
+
+
 class Rehearsed(NamedTuple):
     """A request as a provider would send it, for rehearsals."""
 
@@ -279,6 +326,17 @@ class Channel:
     def ways_in(self, language: str) -> tuple[WayIn, ...]:  # noqa: ARG002 - likewise, for channels that have doors
         """Where customers come in, worded in `language`."""
         return ()
+
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The lines on which people of ours are told of work and answer. None on channels that cannot tell who writes.
+
+        Whoever offers one vouches for senders: a `proof` of 'aligned' or 'proved' is then that of an agent's address.
+        """
+        return ()
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - likewise
+        """What people call the way by which `address` is reached."""
+        return self.name
 
     async def inquire(self, raw: RawMessage) -> RawMessage:
         """Ask outside what `normalise` needs to judge who wrote, and add it as evidence. Called where `inquires`.
@@ -350,12 +408,21 @@ class Channel:
         """Get a file that the provider keeps for us. Raises `Refused` (gone for good) or `Unavailable`."""
         raise Refused(f"channel {self.name} keeps no files")
 
+    async def probe(self) -> tuple[Probed, ...]:
+        """Try what this channel depends on outside, changing nothing there. Raises nothing."""
+        return ()
+
     async def templates(self, account: str) -> tuple[Template, ...]:  # noqa: ARG002 - likewise
         """The approved texts of `account`, asked from the provider. Raises `Refused` or `Unavailable`."""
         return ()
 
     async def close(self) -> None:
         """Give back what `deliver` and `fetch` keep open."""
+
+
+def staff_lines(channels: Mapping[str, Channel]) -> dict[str, tuple[str, StaffLine]]:
+    """Every line by its name, with its channel's: what an agent may choose to be told by."""
+    return {line.name: (name, line) for name, channel in channels.items() for line in channel.staff_lines()}
 
 
 def load(settings: Settings) -> Mapping[str, Channel]:

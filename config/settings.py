@@ -16,14 +16,16 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.answering import Answering
 from config.api import Api, Webhooks
 from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
-from config.life_cycle import Life
+from config.life_cycle import Closing, Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.statistics import Statistics
 from config.telephony import Conversation, Meta, Phone, Twilio
+from config.watching import Alarms, Care
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -299,6 +301,7 @@ class Settings(BaseSettings):
     portal: Portal = Portal()
     api: Api = Api()
     webhooks: Webhooks = Webhooks()
+    answering: Answering = Answering()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
@@ -306,10 +309,13 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    closing: Closing = Closing()
     clocks: Clocks = Clocks()
     assignment: Assignment = Assignment()
     surge: Surge = Surge()
     statistics: Statistics = Statistics()
+    alarms: Alarms = Alarms()
+    care: Care = Care()
     log: Log = Log()
 
     @property

@@ -25,6 +25,7 @@ from gateway import api, console, health, operations, staff, statistics
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
 from gateway.keys import CHANNELS, CONVERSATIONS, DATABASE, HINTS, INBOX, OUTBOX_BELL, REDIS, SETTINGS
+from models.alive import alive
 
 log = logs.of("gateway")
 
@@ -74,15 +75,16 @@ async def run(settings: Settings, database_url: str, redis_url: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     database = connect(database_url, name="guichet-gateway")
-    runner = web.AppRunner(
-        build(settings, database, redis_url), access_log=None, keepalive_timeout=75, shutdown_timeout=5
-    )
+    app = build(settings, database, redis_url)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=5)
     await runner.setup()
     site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)
     await site.start()
     gc.freeze()
     gc.set_threshold(50_000)  # a message in flight is many small values and hardly a circle
     log.info("gateway_ready", address=site.name)
-    await stop.wait()
+    inbox = app[INBOX]
+    async with alive(database, "gateway", settings.var, lambda: {"accepted": inbox.accepted, "refused": inbox.refused}):
+        await stop.wait()
     log.info("gateway_stopping")
     await runner.cleanup()

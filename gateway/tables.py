@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from models.alarm import Raised
 from models.balance import AccountBalance, Balance
 from models.cursor import Standing as Place
 from models.listing import TicketLine, TicketWhole
+from models.quarantine import Kind
 
 BALANCE = ("received", "ticket", "appended", "duplicate", "machine", "quarantined", "pending", "difference")
 
@@ -102,3 +104,30 @@ def show_ticket(whole: TicketWhole, *, json: bool) -> None:
     console.print()
     for entry in whole.history:
         console.print(f"[dim]{escape(entry)}[/]")
+
+
+def show_quarantine(kinds: Sequence[Kind], *, json: bool) -> None:
+    """One line a reason."""
+    if json:
+        show_json(kinds)
+        return
+    table = Table("items", "channel", "reason", "newest", "kind", title="Quarantine", title_justify="left")
+    for kind in kinds:
+        newest = f"{kind.newest:%Y-%m-%d %H:%M}"
+        table.add_row(str(kind.items), escape(kind.channel), escape(kind.reason), newest, kind.kind)
+    Console(emoji=False).print(table)
+
+
+def show_alarms(alarms: Sequence[Raised], *, json: bool) -> None:
+    """One line an alarm."""
+    if json:
+        show_json(alarms)
+        return
+    table = Table("alarm", "of", "grade", "count", "seconds", "raised", "over", "detail")
+    for one in alarms:
+        over = f"{one.over_at:%Y-%m-%d %H:%M}" if one.over_at else ""
+        said = str(one.detail.get("error") or "")
+        items = ", ".join(map(str, one.detail.get("items") or ()))
+        figures = (str(one.count), f"{one.seconds:.0f}", f"{one.raised_at:%Y-%m-%d %H:%M}", over)
+        table.add_row(one.kind, escape(one.subject), one.grade, *figures, escape(" ".join(filter(None, (said, items)))))
+    Console(emoji=False).print(table)

@@ -298,6 +298,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[LineFile, ...] = ()
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer's page asks."""
+
+    question: bool = False
+    """Whether "is it solved?" waits for an answer."""
+    rating: bool = False
+    """Whether a score may be given, or changed."""
+    score: int | None = None
+    comment: str = ""
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The channel's yes: the provider has the message now."""
 

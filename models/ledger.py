@@ -46,6 +46,7 @@ class InboxItem(SQLModel, table=True):
         Index("inbox_pending", "id", postgresql_where=text("state = 'pending'")),
         Index("inbox_pending_lane", "lane", "id", postgresql_where=text("state = 'pending'")),
         Index("inbox_dead", "id", postgresql_where=text("state = 'dead'")),
+        Index("inbox_object", "body_sha256", postgresql_where=text("body_sha256 <> ''")),
         {"postgresql_with": {"fillfactor": "50"}},
     )
 
@@ -65,6 +66,8 @@ class InboxItem(SQLModel, table=True):
     due_at: Moment = moment(now=True)
     attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     last_error: str = words()
+    as_it_is: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    """Somebody asked for a ticket of whatever can be read of it (`models.quarantine`)."""
     outcome: str = words()
     ticket_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     message_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

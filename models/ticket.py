@@ -50,6 +50,7 @@ class Ticket(SQLModel, table=True):
             "snoozed_until",
             postgresql_where=text("status NOT IN ('resolved', 'closed') AND merged_into IS NULL"),
         ),
+        Index("ticket_resolved", "resolved_at", postgresql_where=text("status = 'resolved'")),
         Index("ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index(
             "ticket_unassigned",
@@ -63,6 +64,7 @@ class Ticket(SQLModel, table=True):
             postgresql_where=text("assignee_id IS NOT NULL AND status NOT IN ('resolved', 'closed')"),
         ),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
+        Index("ticket_ended", "updated_at", postgresql_where=text("status = 'closed'")),
     )
 
     id: int = key()
@@ -164,7 +166,11 @@ class Attachment(SQLModel, table=True):
     """A file of a message; its bytes stand in the row, or in the object store under their SHA-256."""
 
     __tablename__: ClassVar[str] = "attachment"
-    __table_args__ = (one_of("state", FILE_STATES), Index("attachment_message", "message_id"))
+    __table_args__ = (
+        one_of("state", FILE_STATES),
+        Index("attachment_message", "message_id"),
+        Index("attachment_object", "sha256", postgresql_where=text("content IS NULL AND sha256 <> ''")),
+    )
 
     id: int = key()
     message_id: int = link("message.id", nullable=False)

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
 from gateway.operations import numerals, pages
-from gateway.operations.failures import without_personal
 from gateway.operations.paced import Paced
+from models.reasons import without_personal
 from models.tally import Marks, Source, Tally
 from tests.browser import NARROW, WIDE, visit
 from tests.desk import Desk, free_port, letter

@@ -15,19 +15,24 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from channels import Refused
 from config import logs
 from config.database import Database
 from config.faults import crash_point
 from config.hints import Hint, silence
 from config.objects import Objects
-from models import ledger
+from models import erase, ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
+from workers.answer import as_anybody, take
+from workers.as_it_is import as_it_is
 from workers.batch import Draft, Item, Office
 from workers.inquire import inquire
 from workers.known import KnownTicket
 from workers.reader import Reader
 from workers.settle import settle
+from workers.staff import Staff, line_of
+from workers.turn_away import turn_away
 from workers.write import FencedError
 
 BACKOFF = (1.0, 4.0, 10.0, 30.0)
@@ -85,7 +90,9 @@ class Ingest:
         self.objects = objects
         self.reader = reader
         self.office = office
+        self.staff = Staff(database, office)
         self.settled = 0
+        self._answered = False
         self._ahead: asyncio.Task[Taken] | None = None
         self._inquiring = any(channel.inquires for channel in office.channels.values())
 
@@ -106,7 +113,8 @@ class Ingest:
             if row.attempts > 1:
                 drafts += await self._work([row])
         self.settled += len(taken.rows)
-        return len(taken.rows), any(draft.acknowledgement for draft in drafts)
+        answered, self._answered = self._answered, False
+        return len(taken.rows), answered or any(draft.acknowledgement for draft in drafts)
 
     async def close(self) -> None:
         """Give back what was claimed ahead and is not settled: somebody else may take it at once."""
@@ -141,7 +149,12 @@ class Ingest:
         try:
             read = await (reading or self._read(rows))
             crash_point("X8")
-            drafts = await self._settle(read.items)
+            await self.staff.refresh()
+            theirs = [item for item in read.items if self.staff.concerns(item)]
+            apart = {item.claim.id for item in theirs}
+            drafts = await self._settle([item for item in read.items if item.claim.id not in apart])
+            for item in theirs:
+                drafts += await self._answer(item)
             for claim, reason in read.malformed:
                 await self._bury(claim, reason)
             for claim, reason in read.struck:
@@ -159,6 +172,36 @@ class Ingest:
             return drafts
         return [draft for row in rows for draft in await self._work([row])]
 
+    async def _answer(self, item: Item) -> list[Draft]:
+        """Settle what may be an agent's, alone: locks are taken in another order than a batch takes them."""
+        files, lost = await self._fetched(item)
+        async with self.database.engine.begin() as connection:
+            taken = await take(connection, item, self.office, files, lost)
+        if taken is None:
+            return await self._settle([as_anybody(item, line_of(self.office, item))])
+        crash_point("X10")
+        self._answered = self._answered or taken.queued
+        self._tell(Hint(key) for key in taken.hints)
+        log.info(
+            "agent_answered",
+            trace_id=item.envelope.trace_id,
+            item_id=item.claim.id,
+            outcome=taken.outcome,
+            ticket_id=taken.ticket_id,
+        )
+        return []
+
+    async def _fetched(self, item: Item) -> tuple[tuple[AttachedFile, ...], str]:
+        """The files that the provider keeps of an agent's message, and why one cannot be had. Raises `Unavailable`."""
+        [message] = item.messages
+        channel, files, lost = self.office.channels[item.envelope.channel], [], ""
+        for pending in message.pending:
+            try:
+                files.append(await channel.fetch(item.envelope.account, pending))
+            except Refused as reason:
+                lost = str(reason)
+        return tuple(files), lost
+
     async def _read(self, rows: Sequence[Any]) -> Read:
         """Turn bytes into messages, in the reader's child."""
         raws = [RawMessage(_envelope(row), await self._body(row)) for row in rows]
@@ -168,7 +211,10 @@ class Ingest:
         read = Read([], [], [])
         for row, raw, reading in zip(rows, raws, readings, strict=True):
             claim = Claim(row.id, row.attempts)
-            if reading.malformed:
+            if row.as_it_is:
+                plain = (as_it_is(raw, reading),)
+                read.items.append(Item(claim, raw.envelope, plain, await self._store(plain)))
+            elif reading.malformed:
                 read.malformed.append((claim, reading.malformed))
             elif reading.outside and row.attempts < MOST_STRUCK:
                 read.struck.append((claim, f"its reader was {reading.killed}"))
@@ -190,8 +236,11 @@ class Ingest:
         if not items:
             return []
         async with self.database.engine.begin() as connection:
-            drafts = await settle(connection, items, self.office)
+            gone = await turn_away(connection, items, self.office.secret)
+            left = [item for item in items if item.claim.id not in gone.items]
+            drafts = await settle(connection, left, self.office) if left else []
         crash_point("X10")
+        await self._forget(gone.objects)
         self._tell(Hint(key) for draft in drafts if draft.kept and draft.ticket for key in keys_of(draft.ticket))
         for draft in drafts:
             log.info(
@@ -203,6 +252,14 @@ class Ingest:
                 acknowledged=draft.acknowledgement is not None,
             )
         return drafts
+
+    async def _forget(self, objects: Sequence[str]) -> None:
+        """Delete what came in again though it was erased."""
+        for sha256 in objects:
+            async with self.database.engine.connect() as connection:
+                needed = await erase.needed(connection, sha256)
+            if not needed:
+                await self.objects.delete(sha256)
 
     async def _bury(self, claim: Claim, reason: str) -> None:
         async with self.database.engine.begin() as connection:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from channels import Accept, Channel, WayIn
+from channels import Accept, Channel, Probed, StaffLine, WayIn
 from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
@@ -74,6 +74,21 @@ class Email(Channel):
         ]
         return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)), *mailboxes)
 
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The agent's mailbox."""
+        return (StaffLine(self.name, "E-mail", self._account()),)
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - all are reached by the same way
+        """Mail."""
+        return "E-mail"
+
+    def _account(self) -> str:
+        """Our first address; of a pattern for any domain, at the domain of our mails."""
+        names = [*self.settings.smtp.recipients, *(account.address for account in self.settings.imap.values())]
+        first = next((name for name in names if not set(name) & set("*?[")), names[0] if names else "support@*")
+        local = first.partition("@")[0]
+        return first if first in self._own else f"{local}@{self.settings.mail.domain or 'localhost'}"
+
     async def inquire(self, raw: RawMessage) -> RawMessage:
         """Ask the DNS about the author."""
         from channels.email.authenticity.inquiry import inquire
@@ -99,7 +114,7 @@ class Email(Channel):
         message = inbound(
             mail, raw.envelope, verdict, author=author, own=self._own, hostname=self.settings.smtp.hostname
         )
-        if self._may_forward(message.sender.address):
+        if self._may_forward(message.sender.address) and not message.reply_token:
             message = unwrapped(message, mail)
         message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}
@@ -119,6 +134,12 @@ class Email(Channel):
     def reply_address(self, account: str, token: str) -> str:
         """`account` with `token` in its local part."""
         return reply_address(account, token)
+
+    async def probe(self) -> tuple[Probed, ...]:
+        """Log in to every relay and every mailbox."""
+        from channels.email import probe  # the reader's child has no use for what it brings along
+
+        return await probe.all_of(self.settings)
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""

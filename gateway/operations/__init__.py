@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from channels import Channel
 from config.pages import guard, language_of
 from gateway.keys import DATABASE, REDIS, SETTINGS
-from gateway.operations import pages
+from gateway.operations import pages, quarantine
 from gateway.operations.board import Board
 from gateway.operations.pages import Pages
 from gateway.staff import staff
@@ -28,6 +28,7 @@ from gateway.staff import staff
 def mount(app: web.Application, channels: Mapping[str, Channel]) -> None:
     """Add the pages. `channels` say where customers come in."""
     desk = _Desk(app, channels)
+    quarantine.mount(app)
     app.add_routes(
         [
             web.get("/", desk.start),

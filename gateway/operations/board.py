@@ -16,7 +16,6 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.database import Database
-from gateway.operations.failures import gather
 from gateway.operations.paced import Paced
 from gateway.operations.standing import HELD_RULE, Ledger, Standing
 from gateway.operations.wire import Listener, Wire
@@ -24,6 +23,7 @@ from models import blocks, figures
 from models.balance import Balance, balance
 from models.cursor import standings
 from models.figures import HOUR, SLOT, Flow
+from models.reasons import gather
 
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
 """What a database that does not answer raises; the driver's own errors come while it is connecting."""

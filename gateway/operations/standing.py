@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from gateway.operations.failures import Kind
 from gateway.operations.wire import Wire
 from models.balance import Balance, Depth
 from models.cursor import Standing as Place
 from models.figures import Latency, Server
+from models.reasons import Kind
 
 LATE_SECONDS = 60.0
 """An item that is older than this waits too long."""
