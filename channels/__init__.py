@@ -273,6 +273,15 @@ class StaffLine(NamedTuple):
         return self.before + telephone if telephone else ""
 
 
+class Probed(NamedTuple):
+    """What came of trying one thing that a channel depends on."""
+
+    name: str
+    ok: bool
+    said: str
+    """What was found; or what is wrong and what to do about it."""
+
+
 class Rehearsed(NamedTuple):
     """A request as a provider would send it, for rehearsals."""
 
@@ -398,6 +407,10 @@ class Channel:
     async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise
         """Get a file that the provider keeps for us. Raises `Refused` (gone for good) or `Unavailable`."""
         raise Refused(f"channel {self.name} keeps no files")
+
+    async def probe(self) -> tuple[Probed, ...]:
+        """Try what this channel depends on outside, changing nothing there. Raises nothing."""
+        return ()
 
     async def templates(self, account: str) -> tuple[Template, ...]:  # noqa: ARG002 - likewise
         """The approved texts of `account`, asked from the provider. Raises `Refused` or `Unavailable`."""
