@@ -19,10 +19,11 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import to_builtins
 
+from channels.traits import Elsewhere, Probed, Rate, Rehearsed, StaffLine, WayIn
 from models.envelope import (
     Accepted,
     Asked,
@@ -44,6 +45,29 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from models.page_link import Page
+
+__all__ = [
+    "Accept",
+    "AcceptError",
+    "Busy",
+    "Channel",
+    "ChannelError",
+    "Conversations",
+    "Cursor",
+    "Elsewhere",
+    "Lost",
+    "Malformed",
+    "Probed",
+    "Rate",
+    "Refused",
+    "Rehearsed",
+    "StaffLine",
+    "TooLarge",
+    "Unavailable",
+    "WayIn",
+    "load",
+    "staff_lines",
+]
 
 
 class ChannelError(Exception):
@@ -227,70 +251,6 @@ class Accept(Protocol):
         ...
 
 
-class Elsewhere(NamedTuple):
-    """Where answers go too that nobody reads on their own channel."""
-
-    seconds: float
-    """How long an answer stays unread before."""
-    channel: str
-    account: str
-    """Our address there."""
-
-
-class WayIn(NamedTuple):
-    """Where customers reach a channel, for people to read."""
-
-    name: str
-    """What it is: 'SMTP', the title of a form."""
-    address: str
-    """An address to write to, or to open in a browser where it begins with http."""
-    detail: str = ""
-    """What else one must know."""
-
-
-class StaffLine(NamedTuple):
-    """A line on which people of ours are told of work, and answer customers."""
-
-    name: str
-    """What an agent chooses it by: the channel's name, `:` and the part where it has several."""
-    title: str
-    """What people call it."""
-    account: str
-    """Our address that it goes out from; '' where the settings name none."""
-    telephone: bool = False
-    """Whether their telephone is reached; else their mailbox."""
-    before: str = ""
-    """What stands before the number in addresses."""
-    longest: int = 0
-    """Characters that one message should not exceed; 0: as many as there are."""
-    forgeable: bool = False
-    """Whether a sender's number can be forged on it, whatever the provider signs: then a code proves who answers."""
-
-    def address(self, email: str, telephone: str) -> str:
-        """Where somebody is reached on it; '' where they are not."""
-        if not self.telephone:
-            return email.lower()
-        return self.before + telephone if telephone else ""
-
-
-class Rehearsed(NamedTuple):
-    """A request as a provider would send it, for rehearsals."""
-
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    external_id: str
-
-
-class Rate(NamedTuple):
-    """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
-
-    key: str
-    """Who keeps to it together: a number of ours, or a pair of numbers."""
-    per_second: float
-    burst: float = 1.0
-
-
 class Channel:
     """Base of all channels. Each hook does nothing by default.
 
@@ -398,6 +358,10 @@ class Channel:
     async def fetch(self, account: str, file: PendingFile) -> AttachedFile:  # noqa: ARG002 - likewise
         """Get a file that the provider keeps for us. Raises `Refused` (gone for good) or `Unavailable`."""
         raise Refused(f"channel {self.name} keeps no files")
+
+    async def probe(self) -> tuple[Probed, ...]:
+        """Try what this channel depends on outside, changing nothing there. Raises nothing."""
+        return ()
 
     async def templates(self, account: str) -> tuple[Template, ...]:  # noqa: ARG002 - likewise
         """The approved texts of `account`, asked from the provider. Raises `Refused` or `Unavailable`."""

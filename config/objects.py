@@ -47,6 +47,19 @@ class Objects:
         result = await self.store.get_async(_name(digest))
         return bytes(await result.bytes_async())
 
+    async def delete(self, digest: str) -> None:
+        """Take the bytes away; nothing happens where there are none."""
+        if await self.has(digest):
+            await self.store.delete_async(_name(digest))
+
+    async def has(self, digest: str) -> bool:
+        """Whether they are there."""
+        try:
+            await self.store.head_async(_name(digest))
+        except FileNotFoundError:
+            return False
+        return True
+
 
 def _name(digest: str) -> str:
     """Two levels of folders, so that no folder grows past a few thousand entries."""

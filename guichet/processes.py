@@ -12,7 +12,7 @@ import typer
 
 from config import checking, logs
 from config.settings import Settings
-from guichet.commands import addresses, app, on_loop, settings_or_exit
+from guichet.commands import Json, addresses, app, on_loop, settings_or_exit
 
 
 @app.command()
@@ -146,3 +146,13 @@ def check() -> None:
         typer.echo(problem, err=True)
     typer.echo("The settings are right." if not problems else f"{len(problems)} mistake(s).")
     sys.exit(1 if problems else 0)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Try all that Guichet depends on, and say what to do about what is not well. Exit status 1 where something is."""
+    import asyncio
+
+    from gateway.doctor import run
+
+    sys.exit(1 if asyncio.run(run(settings_or_exit(), json=json)) else 0)

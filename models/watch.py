@@ -167,7 +167,7 @@ _SILENT = text(
             SELECT coalesce(sum(received), 0) AS came FROM flow
             WHERE flow.channel = heard.channel AND at <= now() - make_interval(weeks => week)
               AND at > now() - make_interval(weeks => week, hours => :hours)
-        ) AS then GROUP BY channel
+        ) AS before GROUP BY channel
     ) AS known
     WHERE usual >= :usual AND NOT EXISTS (
         SELECT FROM flow

@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from config.letters import TEMPLATES
 from config.settings import Settings
@@ -82,7 +83,9 @@ TROUBLES = {
     "breaker": 'INSERT INTO message (reasons) VALUES (\'{"acknowledge": "A19: spent"}\') RETURNING 1',
     "fetching": "INSERT INTO cursor (name, last_error) VALUES ('email:x', 'LOGIN failed') RETURNING 1",
     "drift": "INSERT INTO cursor (name, drift) VALUES ('email:x', 3) RETURNING 1",
-    "process": "INSERT INTO presence (name, kind, seen_at) VALUES ('h:1', 'gateway', now() - interval '5 min') RETURNING 1",
+    "process": (
+        "INSERT INTO presence (name, kind, seen_at) VALUES ('h:1', 'gateway', now() - interval '5 min') RETURNING 1"
+    ),
     "silent": (
         "INSERT INTO flow (at, channel, received) SELECT now() - make_interval(weeks => week, mins => 10), 'email', 9"
         " FROM generate_series(1, 4) AS week RETURNING 1"
@@ -99,7 +102,8 @@ async def test_each_trouble_is_an_alarm_once_and_is_over_once(desk: Desk, ear: E
     assert await watch.look() == 1
     assert await watch.look() == 0, "it was told already"
     assert await kinds(desk) == [name]
-    await desk.rows("TRUNCATE inbox, outbox, message, cursor, presence, flow CASCADE; ".rstrip("; "))
+    async with desk.database.engine.begin() as connection:
+        await connection.execute(text("TRUNCATE inbox, outbox, message, cursor, presence, flow CASCADE"))
     assert await watch.look() == 1
     assert await kinds(desk) == []
 
@@ -153,7 +157,8 @@ async def test_the_flow_says_what_came_in_and_went_out_and_how_long_it_took(desk
     await desk.settle()
     await desk.dispatch()
     await desk.rows(
-        "UPDATE inbox SET received_at = received_at - interval '90 s', settled_at = settled_at - interval '88 s' RETURNING 1"
+        "UPDATE inbox SET received_at = received_at - interval '90 s', settled_at = settled_at - interval '88 s'"
+        " RETURNING 1"
     )
     await desk.rows("UPDATE outbox SET settled_at = settled_at - interval '88 s', kind = 'reply' RETURNING 1")
     watch = watch_of(desk)

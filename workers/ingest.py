@@ -21,7 +21,7 @@ from config.database import Database
 from config.faults import crash_point
 from config.hints import Hint, silence
 from config.objects import Objects
-from models import ledger
+from models import erase, ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
 from workers.answer import as_anybody, take
@@ -32,6 +32,7 @@ from workers.known import KnownTicket
 from workers.reader import Reader
 from workers.settle import settle
 from workers.staff import Staff, line_of
+from workers.turn_away import turn_away
 from workers.write import FencedError
 
 BACKOFF = (1.0, 4.0, 10.0, 30.0)
@@ -235,8 +236,11 @@ class Ingest:
         if not items:
             return []
         async with self.database.engine.begin() as connection:
-            drafts = await settle(connection, items, self.office)
+            gone = await turn_away(connection, items, self.office.secret)
+            left = [item for item in items if item.claim.id not in gone.items]
+            drafts = await settle(connection, left, self.office) if left else []
         crash_point("X10")
+        await self._forget(gone.objects)
         self._tell(Hint(key) for draft in drafts if draft.kept and draft.ticket for key in keys_of(draft.ticket))
         for draft in drafts:
             log.info(
@@ -248,6 +252,14 @@ class Ingest:
                 acknowledged=draft.acknowledgement is not None,
             )
         return drafts
+
+    async def _forget(self, objects: Sequence[str]) -> None:
+        """Delete what came in again though it was erased."""
+        for sha256 in objects:
+            async with self.database.engine.connect() as connection:
+                needed = await erase.needed(connection, sha256)
+            if not needed:
+                await self.objects.delete(sha256)
 
     async def _bury(self, claim: Claim, reason: str) -> None:
         async with self.database.engine.begin() as connection:

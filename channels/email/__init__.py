@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from channels import Accept, Channel, StaffLine, WayIn
+from channels import Accept, Channel, Probed, StaffLine, WayIn
 from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
@@ -134,6 +134,12 @@ class Email(Channel):
     def reply_address(self, account: str, token: str) -> str:
         """`account` with `token` in its local part."""
         return reply_address(account, token)
+
+    async def probe(self) -> tuple[Probed, ...]:
+        """Log in to every relay and every mailbox."""
+        from channels.email import probe  # the reader's child has no use for what it brings along
+
+        return await probe.all_of(self.settings)
 
     async def deliver(self, outbound: OutboundMessage) -> Receipt:
         """Write `outbound` as mail and hand it over. Raises `Refused` or `Unavailable`."""

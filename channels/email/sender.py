@@ -88,6 +88,11 @@ class Relay:
         self._keep(client)
         return Receipt(detail=detail)
 
+    async def probe(self) -> None:
+        """Connect, log in, leave. Raises `Unavailable` with what is wrong."""
+        client = await self._connect()
+        client.close()
+
     async def _connect(self) -> SMTP:
         settings = self._settings
         client = SMTP(
