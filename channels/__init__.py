@@ -23,12 +23,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import to_builtins
 
+from channels.staff_line import StaffLine as StaffLine
+from channels.trials import Probed
+from channels.trials import Rehearsed as Rehearsed
 from models.envelope import (
     Accepted,
+    Asked,
     AttachedFile,
     Guest,
     InboundMessage,
     Line,
+    Order,
     OutboundMessage,
     Outcome,
     PendingFile,
@@ -175,6 +180,18 @@ class Conversations(Protocol):
         """What the holder of the link may see, oldest first."""
         ...
 
+    async def asked(self, page: Page) -> Asked:
+        """What the page asks its holder now."""
+        ...
+
+    async def answer_solved(self, page: Page, answer: str) -> bool:
+        """Take their "yes" or "no" to whether it is solved. False where that is not asked (any more)."""
+        ...
+
+    async def rate(self, page: Page, score: int, comment: str) -> bool:
+        """Take how satisfied they are, 1 to 5. False where that is not asked (any more)."""
+        ...
+
     async def html(self, page: Page, number: int) -> str | None:
         """The HTML of one of those lines, as it came; None where there is none."""
         ...
@@ -234,24 +251,6 @@ class WayIn(NamedTuple):
     """What else one must know."""
 
 
-class Probed(NamedTuple):
-    """What came of trying one thing that a channel depends on."""
-
-    name: str
-    ok: bool
-    said: str
-    """What was found; or what is wrong and what to do about it."""
-
-
-class Rehearsed(NamedTuple):
-    """A request as a provider would send it, for rehearsals."""
-
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    external_id: str
-
-
 class Rate(NamedTuple):
     """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
 
@@ -288,6 +287,17 @@ class Channel:
         """Where customers come in, worded in `language`."""
         return ()
 
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The lines on which people of ours are told of work and answer. None on channels that cannot tell who writes.
+
+        Whoever offers one vouches for senders: a `proof` of 'aligned' or 'proved' is then that of an agent's address.
+        """
+        return ()
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - likewise
+        """What people call the way by which `address` is reached."""
+        return self.name
+
     async def inquire(self, raw: RawMessage) -> RawMessage:
         """Ask outside what `normalise` needs to judge who wrote, and add it as evidence. Called where `inquires`.
 
@@ -304,6 +314,10 @@ class Channel:
 
         None on channels where nothing is written down; ValueError, in words, for a note that cannot be one.
         """
+        return None
+
+    def ordered(self, order: Order) -> RawMessage | None:  # noqa: ARG002 - likewise
+        """What somebody of ours opens a ticket with, as the raw message that `normalise` reads; None elsewhere."""
         return None
 
     def rehearse(self, number: str, text: str, name: str) -> Rehearsed | None:  # noqa: ARG002 - likewise
@@ -328,6 +342,10 @@ class Channel:
     def reply_address(self, account: str, token: str) -> str:  # noqa: ARG002 - likewise
         """Our address that carries `token`, for answers to be told apart; '' on channels that have none."""
         return ""
+
+    def parts(self, account: str, text: str) -> int:  # noqa: ARG002 - likewise
+        """How many messages `text` becomes on its way from `account`; 0 where length does not matter."""
+        return 0
 
     def elsewhere(self) -> Elsewhere | None:
         """What becomes of answers that the customer does not come to read; None on channels that carry them home."""
@@ -360,6 +378,11 @@ class Channel:
 
     async def close(self) -> None:
         """Give back what `deliver` and `fetch` keep open."""
+
+
+def staff_lines(channels: Mapping[str, Channel]) -> dict[str, tuple[str, StaffLine]]:
+    """Every line by its name, with its channel's: what an agent may choose to be told by."""
+    return {line.name: (name, line) for name, channel in channels.items() for line in channel.staff_lines()}
 
 
 def load(settings: Settings) -> Mapping[str, Channel]:

@@ -50,6 +50,15 @@ class Buckets:
         self._buckets.move_to_end(key)
         return bucket.take(now, amount)
 
+    def give_back(self, key: str, now: float, amount: float = 1.0) -> None:
+        """Return what was taken for something that turned out to be no trouble."""
+        self.take(key, now, -amount)
+
+    def level(self, key: str, now: float) -> float:
+        """What is left for `key`; nothing is taken."""
+        bucket = self._buckets.get(key)
+        return bucket.level(now) if bucket is not None else self._most
+
     def empty(self, key: str, now: float) -> bool:
         """Whether the next one of `key` would be too early; nothing is taken."""
         bucket = self._buckets.get(key)

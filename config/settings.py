@@ -16,9 +16,11 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.answering import Answering
+from config.api import Api, Webhooks
 from config.clocks import Assignment, Clocks, Surge
 from config.customer_pages import Chat, Form, Portal
-from config.life_cycle import Life
+from config.life_cycle import Closing, Life
 from config.section import Language, Section
 from config.staff import Staff
 from config.statistics import Statistics
@@ -280,6 +282,7 @@ class Settings(BaseSettings):
             "phone": "channels.phone:Phone",
             "chat": "channels.chat:Chat",
             "portal": "channels.portal:Portal",
+            "internal": "channels.internal:Internal",
         },
         description="Channels by name: module:Class.",
     )
@@ -296,6 +299,9 @@ class Settings(BaseSettings):
     phone: Phone = Phone()
     chat: Chat = Chat()
     portal: Portal = Portal()
+    api: Api = Api()
+    webhooks: Webhooks = Webhooks()
+    answering: Answering = Answering()
     staff: Staff = Staff()
     acknowledge: Acknowledge = Acknowledge()
     workers: Workers = Workers()
@@ -303,6 +309,7 @@ class Settings(BaseSettings):
     triage: Triage = Triage()
     resemble: Resemble = Resemble()
     life: Life = Life()
+    closing: Closing = Closing()
     clocks: Clocks = Clocks()
     assignment: Assignment = Assignment()
     surge: Surge = Surge()

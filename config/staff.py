@@ -47,7 +47,7 @@ class Staff(Section):
     invitation_hours: float = Field(24, gt=0, description="How long an invitation or a link for a new password opens.")
     passwords: bool = Field(True, description="Sign-in by password; without it, by the identity provider alone.")
     password_length: int = Field(12, ge=8, le=128, description="Fewest characters of a password (NIST SP 800-63B).")
-    attempts_per_minute: int = Field(10, gt=0, description="Sign-ins tried from one IP address per minute; then 429.")
+    attempts_per_minute: int = Field(30, gt=0, description="Sign-ins tried from one IP address per minute; then 429.")
     attempts_per_account: int = Field(
         10, gt=0, description="Wrong passwords for one account within a quarter of an hour; then it waits."
     )

@@ -21,10 +21,10 @@ from config.database import Database, connect
 from config.hints import Hints
 from config.objects import Objects
 from config.settings import Settings
-from gateway import health, operations, staff, statistics
+from gateway import api, console, health, operations, staff, statistics
 from gateway.accept import Inbox
 from gateway.conversations import StoredConversations
-from gateway.keys import CHANNELS, DATABASE, INBOX, REDIS, SETTINGS
+from gateway.keys import CHANNELS, CONVERSATIONS, DATABASE, HINTS, INBOX, OUTBOX_BELL, REDIS, SETTINGS
 from models.alive import alive
 
 log = logs.of("gateway")
@@ -40,6 +40,7 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     conversations = StoredConversations(database, objects, settings, hints, outbox_bell.ring)
     inbox = Inbox(database, objects, settings, inbox_bell.ring, conversations)
     app[SETTINGS], app[DATABASE], app[INBOX], app[REDIS] = settings, database, inbox, redis.client
+    app[CONVERSATIONS], app[HINTS], app[OUTBOX_BELL] = conversations, hints, outbox_bell
 
     async def accepting(_app: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(inbox.run())
@@ -62,6 +63,8 @@ def build(settings: Settings, database: Database, redis_url: str) -> web.Applica
     statistics.mount(app)
     for channel in channels.values():
         channel.mount(app, inbox)
+    console.mount(app)
+    api.mount(app, channels, outbox_bell.ring, hints.send)
     staff.mount_first_steps(app)
     return app
 

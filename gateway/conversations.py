@@ -24,8 +24,10 @@ from config.letters import letter
 from config.objects import Objects
 from config.settings import Settings
 from gateway.grouped import Grouped
-from models import conversation, page_link
-from models.envelope import Address, AttachedFile, Envelope, Guest, Line, OutboundMessage, RawMessage
+from models import closing, conversation, page_link
+from models.actor import Actor
+from models.envelope import Address, Asked, AttachedFile, Envelope, Guest, Line, OutboundMessage, RawMessage
+from models.life import Cycle
 from models.page_link import Page
 
 MOST_LINES = 200
@@ -123,6 +125,31 @@ class StoredConversations:
                 connection, page.number, channel=page.channel, address=page.address, most=MOST_LINES
             )
 
+    async def asked(self, page: Page) -> Asked:
+        """What the page asks."""
+        async with self._reading() as connection:
+            return await closing.standing(connection, page.number)
+
+    async def answer_solved(self, page: Page, answer: str) -> bool:
+        """Yes closes, no opens again."""
+        async with self._writing() as connection:
+            cycle = Cycle.of(self._settings)
+            taken = await closing.solved(connection, page.number, answer, actor=_holder(page), cycle=cycle)
+        if taken:
+            self.hint(f"ticket:{page.number}")
+        return taken
+
+    async def rate(self, page: Page, score: int, comment: str) -> bool:
+        """Set it down."""
+        days = self._settings.closing.satisfaction_open_days
+        async with self._writing() as connection:
+            taken = await closing.rate(
+                connection, page.number, score, comment, actor=_holder(page), channel=page.channel, open_days=days
+            )
+        if taken:
+            self.hint(f"ticket:{page.number}")
+        return taken
+
     async def html(self, page: Page, number: int) -> str | None:
         """The HTML of one line of the page."""
         if all(line.number != number for line in await self.page_lines(page)):
@@ -219,6 +246,11 @@ class StoredConversations:
                 yield connection
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise Busy("the database does not answer") from error
+
+
+def _holder(page: Page) -> Actor:
+    """Whoever holds the link, as histories name those who write by it."""
+    return Actor("contact", name=f"{page.channel}:{page.address}")
 
 
 _WAITING = text(

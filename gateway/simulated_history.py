@@ -156,7 +156,7 @@ async def _agents(connection: AsyncConnection, story: Plot) -> dict[str, list[tu
     teams: dict[str, list[tuple[int, Person]]] = {}
     for place, person in enumerate(story.agents):
         presence = ("available", "available", "away", "offline")[place % 4]
-        values = {"email": person.email, "name": person.name, "team": person.team, "presence": presence}
+        values = {"address": person.email, "name": person.name, "team": person.team, "presence": presence}
         number = await connection.scalar(_AGENT, values)
         if number is None:
             number = await connection.scalar(_KNOWN_AGENT, values)
@@ -314,9 +314,9 @@ _ANY = text("SELECT id FROM ticket LIMIT 1")
 _AGENT = text(
     """
     INSERT INTO agent (email, name, role, presence, languages, max_level)
-    VALUES (:email, :name, 'agent', :presence, '{fr,en}', 2) ON CONFLICT DO NOTHING RETURNING id
+    VALUES (:address, :name, 'agent', :presence, '{fr,en}', 2) ON CONFLICT DO NOTHING RETURNING id
     """
 )
-_KNOWN_AGENT = text("SELECT id FROM agent WHERE lower(email) = lower(:email)")
+_KNOWN_AGENT = text("SELECT id FROM agent WHERE lower(email) = lower(:address)")
 _TEAM = text("INSERT INTO team (name) VALUES (:team) ON CONFLICT DO NOTHING")
 _MEMBER = text("INSERT INTO team_member (team, agent_id) VALUES (:team, :agent) ON CONFLICT DO NOTHING")

@@ -11,6 +11,7 @@ def welcome(settings: Settings) -> str:
     return f"""
   Guichet starts. Stop it with Ctrl-C.
 
+    Console      {base}/console
     Operations   {base}/operations
     A form       {base}/forms/contact
     A chat       {base}/chat/example

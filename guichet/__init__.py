@@ -5,10 +5,23 @@ Each module beside this one holds the commands of one concern and registers them
 
 from __future__ import annotations
 
-from guichet import agents, care, contact, desk, figures, incident, ledger, processes, reading
+from guichet import agents, care, contact, desk, figures, incident, ledger, processes, quarantine, reading
 from guichet.commands import app
 
-__all__ = ["agents", "app", "care", "contact", "desk", "figures", "incident", "ledger", "main", "processes", "reading"]
+__all__ = [
+    "agents",
+    "app",
+    "care",
+    "contact",
+    "desk",
+    "figures",
+    "incident",
+    "ledger",
+    "main",
+    "processes",
+    "quarantine",
+    "reading",
+]
 
 
 def main() -> None:

@@ -118,7 +118,7 @@ def _files() -> list[str]:
     problems = []
     reads: list[Callable[[], object]] = [
         lambda: Rules.of(settings),
-        lambda: Calendars.of_settings(settings),
+        lambda: Calendars.of_settings(settings).prove(),
         lambda: AssignmentRules.load(settings.assignment.rules),
     ]
     for read in reads:

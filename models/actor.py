@@ -61,4 +61,5 @@ def visible(actor: Actor, ticket: str = "ticket") -> tuple[str, dict[str, Any]]:
     if not actor.may("tickets"):
         return "false", {}
     condition = f"({ticket}.team = '' OR {ticket}.team = ANY(:actor_teams) OR {ticket}.assignee_id = :actor_id)"
-    return condition, {"actor_teams": list(actor.teams), "actor_id": actor.id}
+    # Tickets are assigned to agents alone: a program's id must not meet an agent's.
+    return condition, {"actor_teams": list(actor.teams), "actor_id": actor.id if actor.kind == "agent" else 0}

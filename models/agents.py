@@ -245,7 +245,12 @@ _ADD = text(
     """
 )
 _ROLE = text("UPDATE agent SET role = :role WHERE id = :id")
-_DISABLE = text("UPDATE agent SET disabled_at = now(), presence = 'offline' WHERE id = :id AND disabled_at IS NULL")
+_DISABLE = text(
+    """
+    UPDATE agent SET disabled_at = now(), presence = 'offline', presence_at = now()
+    WHERE id = :id AND disabled_at IS NULL
+    """
+)
 _ENABLE = text("UPDATE agent SET disabled_at = NULL WHERE id = :id AND disabled_at IS NOT NULL")
 _WORK = text("UPDATE agent SET languages = :languages, max_level = :level, capacity = :capacity WHERE id = :id")
 _VOID_TOKENS = text("UPDATE agent_token SET used = true WHERE agent_id = :id AND NOT used")
@@ -254,4 +259,4 @@ _ADD_TEAM = text("INSERT INTO team (name) VALUES (:name) ON CONFLICT DO NOTHING"
 _TEAMS = text("SELECT name FROM team ORDER BY lower(name), name")
 _LEAVE_TEAMS = text("DELETE FROM team_member WHERE agent_id = :id")
 _JOIN_TEAMS = text("INSERT INTO team_member (team, agent_id) SELECT unnest(cast(:teams AS text[])), :id")
-_PRESENCE = text("UPDATE agent SET presence = :presence WHERE id = :id AND presence <> :presence")
+_PRESENCE = text("UPDATE agent SET presence = :presence, presence_at = now() WHERE id = :id AND presence <> :presence")

@@ -39,6 +39,11 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None
     """Whose it was."""
 
+    @property
+    def handed(self) -> int:
+        """1 where it went from one agent to another: a transfer."""
+        return int(self.before is not None)
+
 
 async def loads(connection: AsyncConnection, team: str = "") -> list[Load]:
     """Everybody who may get tickets (of `team`, where it is named), the one who would get the next one first."""
@@ -79,11 +84,6 @@ async def place(connection: AsyncConnection, actor: Actor, number: int, rules: A
     return placed[0] if placed else None
 
 
-async def set_presence(connection: AsyncConnection, agent_id: int, presence: str) -> None:
-    """Note whether an agent is there, and since when."""
-    await connection.execute(_PRESENCE, {"id": agent_id, "presence": presence})
-
-
 async def _give(connection: AsyncConnection, rules: AssignmentRules, rows: Sequence[Any], actor: Actor) -> list[Placed]:
     """Choose for each of the locked tickets, in order, and write it all."""
     everybody = await loads(connection)
@@ -98,7 +98,9 @@ async def _give(connection: AsyncConnection, rules: AssignmentRules, rows: Seque
         placed.append(_placed(matter, choice, reason))
         events += [(matter.number, *change) for change in _changes(matter, choice, reason)]
     if placed:
-        columns = {name: [getattr(one, name) for one in placed] for name in ("number", "agent_id", "team", "level")}
+        columns = {
+            name: [getattr(one, name) for one in placed] for name in ("number", "agent_id", "team", "level", "handed")
+        }
         await connection.execute(_GIVE, columns)
         numbers, kinds, olds, news, reasons = (list(column) for column in zip(*events, strict=True))
         values = {"numbers": numbers, "kinds": kinds, "olds": olds, "news": news, "reasons": reasons}
@@ -186,9 +188,10 @@ _ONE = f"""
     """
 _GIVE = text(
     """
-    UPDATE ticket SET assignee_id = given.agent, team = given.team, level = given.level, updated_at = now()
-    FROM unnest(cast(:number AS bigint[]), cast(:agent_id AS bigint[]), cast(:team AS text[]), cast(:level AS int[]))
-        AS given (number, agent, team, level)
+    UPDATE ticket SET assignee_id = given.agent, team = given.team, level = given.level, updated_at = now(),
+        transfers = transfers + given.handed
+    FROM unnest(cast(:number AS bigint[]), cast(:agent_id AS bigint[]), cast(:team AS text[]), cast(:level AS int[]),
+        cast(:handed AS int[])) AS given (number, agent, team, level, handed)
     WHERE ticket.id = given.number
     """
 )
@@ -198,11 +201,5 @@ _EVENTS = text(
     SELECT number, :actor, kind, old, new, reason FROM unnest(
         cast(:numbers AS bigint[]), cast(:kinds AS text[]), cast(:olds AS text[]), cast(:news AS text[]),
         cast(:reasons AS text[])) AS given (number, kind, old, new, reason)
-    """
-)
-_PRESENCE = text(
-    """
-    UPDATE agent SET presence = :presence, presence_at = now(), last_seen_at = now()
-    WHERE id = :id AND presence <> :presence
     """
 )

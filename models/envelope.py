@@ -163,6 +163,30 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Where automatic answers go, if not to the sender: the envelope sender of a mail (RFC 3834 §4)."""
     remarks: tuple[str, ...] = ()
     """What could not be read and what was cut, one plain sentence each; shown to the agent."""
+    author: str = ""
+    """Who of ours wrote it, in the sender's place: agent:7. It opens a ticket of its own, whatever it resembles."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody of ours opens a ticket with."""
+
+    author: str
+    """Who does: agent:7, program:3."""
+    subject: str
+    text: str
+    address: str
+    """Of whom it is about: a customer, or its author."""
+    name: str = ""
+    answer_by: str = ""
+    """The channel of that address, on which answers go out; '': none do."""
+    answer_from: str = ""
+    """Our account there."""
+    language: str = ""
+    category: str = ""
+    priority: str = ""
+    product: str = ""
+    once: str = ""
+    """What names the order among all; '': every one is another."""
 
 
 class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +296,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """True for what no person of ours wrote: acknowledgements."""
     at: datetime
     files: tuple[LineFile, ...] = ()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer's page asks."""
+
+    question: bool = False
+    """Whether "is it solved?" waits for an answer."""
+    rating: bool = False
+    """Whether a score may be given, or changed."""
+    score: int | None = None
+    comment: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

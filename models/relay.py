@@ -20,7 +20,7 @@ from config.database import draw, to_json
 from config.settings import Settings
 from models import conversation
 from models.actor import Actor
-from models.envelope import Address, AttachedFile, OutboundMessage
+from models.envelope import Address, AttachedFile, OutboundMessage, Template
 from models.keys import hash_key, message_key
 from models.life.cycle import Cycle
 from models.seals import own_message_id, reply_token
@@ -79,8 +79,12 @@ async def relay(
     html: str = "",
     files: Sequence[AttachedFile] = (),
     once: str = "",
+    template: Template | None = None,
 ) -> int:
-    """Queue `words` of `actor`, whose name customers may read, to the customer. Returns the message's id."""
+    """Queue `words` of `actor`, whose name customers may read, to the customer. Returns the message's id.
+
+    `template` goes out in their place where the channel's window for free answers is closed; they say the same then.
+    """
     ticket = await _locked(connection, number)
     channel = office.channels.get(ticket.answer_channel)
     if channel is None or not ticket.answer_address:
@@ -102,6 +106,7 @@ async def relay(
         references=await _references(connection, ticket.id),
         reply_address=channel.reply_address(ticket.answer_account, reply_token(office.secret, ticket.id, part)),
         language=ticket.language or office.settings.triage.languages[0],
+        template=template,
         trace_id=secrets.token_hex(16),
     )
     stage = Cycle.of(office.settings).settle(ticket.pipeline, ticket.stage, ticket.status, "waiting")

@@ -140,12 +140,14 @@ async def test_every_route_is_classified(desk: Desk) -> None:
 
 async def test_every_route_lets_in_whom_it_should_and_nobody_else(desk: Desk, crew: Crew) -> None:
     wrong, asked = [], 0
+    heard: set[tuple[str, str]] = set()
     for who in EVERYBODY:
         http = await crew.http("" if who == "nobody" else who)
         for method, path in sorted(routes(app_of(desk)), key=lambda route: route[1] == "/sign-out"):
             found = class_of(path)
             assert found is not None
             out, status, body = await ask(http, "GET" if method == "*" else method, desk.url + filled(path))
+            heard |= {(who, path)} if CANARY.encode() in body else set()
             if CANARY.encode() in body and who in ("nobody", "paul"):
                 wrong.append(f"{who}: {method} {path} shows another team's ticket")
             asked += 1
@@ -157,6 +159,8 @@ async def test_every_route_lets_in_whom_it_should_and_nobody_else(desk: Desk, cr
         await http.close()
     assert wrong == []
     assert asked > 200
+    if any(path.startswith("/console/{") for _method, path in routes(app_of(desk))):
+        assert "marie" in {who for who, _path in heard}, "whose team it is does see it"
 
 
 async def test_no_route_for_staff_takes_a_foreign_pages_post(desk: Desk, crew: Crew) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from config.settings import Settings
 from models.actor import Actor
-from models.assignment import because, loads, place, set_presence
+from models.agents import set_presence
+from models.assignment import because, loads, place
 from models.relay import NoTicketError
 from tests.desk import Desk, letter
 from workers.assign import Assign
@@ -146,6 +147,8 @@ async def test_somebody_else_may_be_asked_for_by_who_may_see_the_ticket(desk: De
         placed = await place(connection, marie, 1, desk.assign.rules)
     assert placed is not None
     assert (placed.before, placed.agent_id) == (first, second)
+    [row] = await desk.rows("SELECT transfers FROM ticket")
+    assert row.transfers == 1
     assert (await history(desk))[-1] == (f"agent:{first}", "assignee", str(first), str(second))
 
 

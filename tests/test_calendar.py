@@ -150,7 +150,7 @@ def test_regions_own_days_and_choices(tmp_path: Path) -> None:
 def test_a_mistake_is_named_with_its_file(tmp_path: Path, old: str, new: str, named: str) -> None:
     path = changed(tmp_path, old, new)
     with pytest.raises(CalendarsError, match=named) as caught:
-        Calendars.load(path)
+        Calendars.load(path).prove()
     assert str(path) in str(caught.value)
 
 

@@ -25,12 +25,15 @@ def guichet(command: str, settings: Settings, **environment: str) -> subprocess.
     ("variable", "wrong"),
     [("GUICHET_CLOCKS__CALENDARS", "default = 'office'"), ("GUICHET_ASSIGNMENT__RULES", "[[rules]]\nname = 'x'")],
 )
-def test_a_mistake_is_named_and_ends_the_workers(settings: Settings, tmp_path: Path, variable: str, wrong: str) -> None:
+def test_a_mistake_is_named(settings: Settings, tmp_path: Path, variable: str, wrong: str) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(wrong)
     checked = guichet("check", settings, **{variable: str(path)})
     assert (checked.returncode, str(path) in checked.stderr) == (1, True)
-    worked = guichet("workers", settings, **{variable: str(path)})
+
+
+def test_the_workers_end_at_once_and_say_why(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text("default = 'office'")
+    worked = guichet("workers", settings, GUICHET_CLOCKS__CALENDARS=str(path))
     assert (worked.returncode, str(path) in worked.stderr.splitlines()[-1]) == (EX_CONFIG, True)
-    path.unlink()
-    assert "there is no file" in guichet("check", settings, **{variable: str(path)}).stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -114,6 +115,16 @@ async def test_trying_passwords_is_bounded_by_account_and_by_address(settings: S
         assert (await sign_in(desk, "MARIE@example.org", PASSWORD))[0] == 429, "even the right one waits"
         found = [(await sign_in(desk, f"{n}@example.org", "wrong"))[0] for n in range(4)]
         assert found == [401, 401, 401, 429]
+
+
+async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(settings: Settings, reader: Reader) -> None:
+    staff = Staff(attempts_per_account=3, attempts_per_minute=100)
+    async with Desk(settings.model_copy(update={"staff": staff}), reader) as desk:
+        await hire(desk)
+        found = await asyncio.gather(*(sign_in(desk, "marie@example.org", f"wrong {n}") for n in range(20)))
+        assert sorted(status for status, _page in found) == [401] * 3 + [429] * 17
+        for _n in range(5):
+            assert (await sign_in(desk, "paul@example.org", PASSWORD))[0] == 303, "the right one uses nothing up"
 
 
 async def test_half_a_day_is_half_a_day(settings: Settings, reader: Reader) -> None:
@@ -285,3 +296,17 @@ async def test_a_link_opens_once_however_many_ask_at_once(desk: Desk) -> None:
         token = await proofs.make(connection, crew.ids["marie"], "reset", hours=1)
     found = await asyncio.gather(*(choose(desk, f"{desk.url}/resets/{token}") for _ in range(6)))
     assert sorted(found) == [303, 404, 404, 404, 404, 404]
+
+
+async def test_behind_a_proxy_that_adds_a_path_all_links_have_it(settings: Settings, reader: Reader) -> None:
+    public = f"http://127.0.0.1:{settings.http.port}/support"
+    async with Desk(settings.model_copy(update={"public_url": public}), reader) as desk:
+        await hire(desk)
+        async with desk.http.get(f"{desk.url}/account", headers=PAGE, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/support/sign-in?next=%2Faccount"
+        back = {"Origin": desk.url, "Referer": f"{public}/account"} | PAGE
+        async with desk.http.post(f"{desk.url}/account", headers=back, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/support/sign-in?next=%2Faccount"
+        async with desk.http.get(f"{desk.url}/sign-in?next=/account") as answer:
+            links = re.findall(r'(?:href|src|action)="([^"]*)"', await answer.text())
+        assert [link for link in links if not link.startswith(("/support/", "#", "?"))] == []

@@ -28,6 +28,7 @@ QUIET_HOUR = 20
 IMPORTED = {
     "old": "It lay there before Guichet came: it is imported, and nothing is sent because of it.",
     "spoken": "It is a call that an agent wrote down: the customer has spoken with us.",
+    "ordered": "One of our own people or programs opened it: nothing is sent because of it.",
     "again": "It was fetched again after the mail server had numbered its mails anew: nothing is sent because of it.",
 }
 CHANNEL_RULES = frozenset(f"A{row}" for row in range(1, 15))

@@ -32,7 +32,7 @@ class Clock:
         """Raises `models.calendars.CalendarsError`."""
         self.database = database
         self.at_once = settings.clocks.at_once
-        self.calendars = Calendars.of_settings(settings)
+        self.calendars = Calendars.of_settings(settings).prove()
         self._looks = 0
 
     async def drain(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from channels import Refused
 from config import logs
 from config.database import Database
 from config.faults import crash_point
@@ -23,12 +24,14 @@ from config.objects import Objects
 from models import erase, ledger
 from models.envelope import Address, AttachedFile, Envelope, InboundMessage, RawMessage
 from models.ledger import Claim
+from workers.answer import as_anybody, take
 from workers.as_it_is import as_it_is
 from workers.batch import Draft, Item, Office
 from workers.inquire import inquire
 from workers.known import KnownTicket
 from workers.reader import Reader
 from workers.settle import settle
+from workers.staff import Staff, line_of
 from workers.turn_away import turn_away
 from workers.write import FencedError
 
@@ -87,7 +90,9 @@ class Ingest:
         self.objects = objects
         self.reader = reader
         self.office = office
+        self.staff = Staff(database, office)
         self.settled = 0
+        self._answered = False
         self._ahead: asyncio.Task[Taken] | None = None
         self._inquiring = any(channel.inquires for channel in office.channels.values())
 
@@ -108,7 +113,8 @@ class Ingest:
             if row.attempts > 1:
                 drafts += await self._work([row])
         self.settled += len(taken.rows)
-        return len(taken.rows), any(draft.acknowledgement for draft in drafts)
+        answered, self._answered = self._answered, False
+        return len(taken.rows), answered or any(draft.acknowledgement for draft in drafts)
 
     async def close(self) -> None:
         """Give back what was claimed ahead and is not settled: somebody else may take it at once."""
@@ -143,7 +149,12 @@ class Ingest:
         try:
             read = await (reading or self._read(rows))
             crash_point("X8")
-            drafts = await self._settle(read.items)
+            await self.staff.refresh()
+            theirs = [item for item in read.items if self.staff.concerns(item)]
+            apart = {item.claim.id for item in theirs}
+            drafts = await self._settle([item for item in read.items if item.claim.id not in apart])
+            for item in theirs:
+                drafts += await self._answer(item)
             for claim, reason in read.malformed:
                 await self._bury(claim, reason)
             for claim, reason in read.struck:
@@ -160,6 +171,36 @@ class Ingest:
         else:
             return drafts
         return [draft for row in rows for draft in await self._work([row])]
+
+    async def _answer(self, item: Item) -> list[Draft]:
+        """Settle what may be an agent's, alone: locks are taken in another order than a batch takes them."""
+        files, lost = await self._fetched(item)
+        async with self.database.engine.begin() as connection:
+            taken = await take(connection, item, self.office, files, lost)
+        if taken is None:
+            return await self._settle([as_anybody(item, line_of(self.office, item))])
+        crash_point("X10")
+        self._answered = self._answered or taken.queued
+        self._tell(Hint(key) for key in taken.hints)
+        log.info(
+            "agent_answered",
+            trace_id=item.envelope.trace_id,
+            item_id=item.claim.id,
+            outcome=taken.outcome,
+            ticket_id=taken.ticket_id,
+        )
+        return []
+
+    async def _fetched(self, item: Item) -> tuple[tuple[AttachedFile, ...], str]:
+        """The files that the provider keeps of an agent's message, and why one cannot be had. Raises `Unavailable`."""
+        [message] = item.messages
+        channel, files, lost = self.office.channels[item.envelope.channel], [], ""
+        for pending in message.pending:
+            try:
+                files.append(await channel.fetch(item.envelope.account, pending))
+            except Refused as reason:
+                lost = str(reason)
+        return tuple(files), lost
 
     async def _read(self, rows: Sequence[Any]) -> Read:
         """Turn bytes into messages, in the reader's child."""

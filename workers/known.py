@@ -69,6 +69,10 @@ class KnownTicket:
     pipeline: str = "default"
     stage: str = "new"
     snoozed_until: datetime | None = None
+    asked: str = ""
+    """What its customer was asked and has not answered: solved, satisfaction; '' for nothing."""
+    answers: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """What they answered: question, answer, comment, channel."""
     merged_into: int | None = None
     continues: int | None = None
     acknowledged: bool = False
@@ -270,6 +274,7 @@ async def load_tickets(
             pipeline=row.pipeline,
             stage=row.stage,
             snoozed_until=row.snoozed_until,
+            asked=row.asked,
             merged_into=row.merged_into,
             continues=row.continues,
             acknowledged=row.acknowledged_at is not None,
@@ -333,15 +338,25 @@ _CROWDED = text(
     ) AS found
     """
 )
+ASKED = """
+    CASE WHEN status = 'resolved' AND EXISTS (
+            SELECT FROM solved_question WHERE ticket_id = ticket.id AND answer = '' AND solved_question.asked)
+        THEN 'solved'
+        WHEN status = 'closed' AND EXISTS (
+            SELECT FROM satisfaction
+            WHERE ticket_id = ticket.id AND satisfaction.asked AND score IS NULL AND open_until > now())
+        THEN 'satisfaction' ELSE '' END
+"""
 _TICKETS = text(
-    """
+    f"""
     SELECT id, contact_id, status, pipeline, stage, snoozed_until, conversation, participants, guests, merged_into,
         continues, acknowledged_at, updated_at,
-        CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at
+        CASE WHEN status IN ('resolved', 'closed') THEN coalesce(resolved_at, updated_at) END AS ended_at,
+        {ASKED} AS asked
     FROM ticket
     WHERE id = ANY(:ids)
        OR (conversation <> '' AND conversation = ANY(:conversations)
-           AND (status NOT IN ('resolved', 'closed') OR merged_into IS NOT NULL))
+           AND (status NOT IN ('resolved', 'closed') OR merged_into IS NOT NULL OR {ASKED} <> ''))
     ORDER BY id FOR UPDATE
     """
 )

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,20 +25,26 @@ from config.objects import Objects
 from config.settings import Settings
 from models.alive import alive
 from workers.absence import Absence
-from workers.actors import Loop, listen, sweep
+from workers.actors import Drain, Loop, listen, sweep
 from workers.batch import Office
 from workers.clocks import clocks_of
+from workers.closing import Closing
 from workers.count import count
 from workers.deliver import Deliver
 from workers.fetch import Fetch
+from workers.idle import watch
+from workers.indexing import Indexing
 from workers.ingest import Ingest
+from workers.notify import Notify
 from workers.outlook import Outlook
 from workers.pace import Pace
 from workers.reader import Reader
 from workers.reminder import remind
 from workers.report import Report
 from workers.rules import Rules
+from workers.tell import Tell
 from workers.watches import watches_of
+from workers.webhooks import Webhooks
 
 STOP_SECONDS = 8
 """What a drain under way may still take when the process is to stop."""
@@ -60,14 +66,19 @@ class Work:
     deliver: Deliver
     hints: Hints
     loops: dict[str, Loop]
+    webhooks: Webhooks
     clocks: dict[str, Loop]
     """What nobody rings for: it is due when time has passed."""
+    paced: dict[str, tuple[Loop, float]]
+    """The same, each with a pace of its own (seconds)."""
 
     async def close(self) -> None:
         """Finish the drains under way, give back what waits, end the reader, close every connection."""
         await asyncio.gather(*(loop.stop(seconds=STOP_SECONDS) for loop in self.loops.values()))
         with contextlib.suppress(SQLAlchemyError, OSError):
             await self.ingest.close()
+        await self.paced["webhooks"][0].stop(seconds=STOP_SECONDS)
+        await self.webhooks.close()
         await self.reader.close()
         await self.deliver.pace.close()
         for channel in self.deliver.channels.values():
@@ -92,8 +103,7 @@ def assemble(
     ingest = Ingest(database, objects, reader, office, hints.send)
     deliver = Deliver(database, office.channels, settings, Pace(redis_url), hints.send)
     fetch = Fetch(database, objects, office.channels, settings)
-    absence = Absence(database, office)
-    report = Report(database, office)
+    webhooks, tell = Webhooks(database, settings), Tell(database)
 
     async def drain_inbox() -> bool:
         claimed, to_send = await ingest.drain()
@@ -109,27 +119,41 @@ def assemble(
     async def drain_media() -> bool:
         return await fetch.drain() > 0
 
-    async def tell_the_absent() -> bool:
-        queued = await absence.drain()
+    async def tell_subscribers() -> bool:
+        return await tell.drain() + await webhooks.drain() > 0
+
+    drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
+    loops = {queue: Loop(queue, drains[queue]) for queue in queues}
+    queueing = {
+        "absence": Absence(database, office).drain,
+        "closing": Closing(database, office).drain,
+        "report": Report(database, office).drain,
+        "notices": Notify(database, office).drain,
+    }
+    clocks = {
+        **{name: Loop(name, _then_ring(drain, bells)) for name, drain in queueing.items()},
+        "search": Loop("search", Indexing(database).drain),
+        **clocks_of(database, office, bells, hints),
+        **watches_of(database, office, objects, bells, redis_url),
+    }
+    paced = {
+        "assign": (clocks.pop("assign"), settings.workers.sweep_seconds),
+        "notices": (clocks.pop("notices"), settings.answering.look_seconds),
+        "webhooks": (Loop("webhooks", tell_subscribers), settings.webhooks.look_seconds),
+    }
+    return Work(database, reader, ingest, deliver, hints, loops, webhooks, clocks, paced)
+
+
+def _then_ring(drain: Callable[[], Awaitable[int]], bells: dict[str, Bell]) -> Drain:
+    """A drain that queues messages, and has them looked at."""
+
+    async def queue() -> bool:
+        queued = await drain()
         if queued and "outbox" in bells:
             bells["outbox"].ring()
         return queued > 0
 
-    async def report_what_is_due() -> bool:
-        queued = await report.drain()
-        if queued and "outbox" in bells:
-            bells["outbox"].ring()
-        return False
-
-    drains = {"inbox": drain_inbox, "outbox": drain_outbox, "media": drain_media}
-    loops = {queue: Loop(queue, drains[queue]) for queue in queues}
-    clocks = {
-        "absence": Loop("absence", tell_the_absent),
-        "report": Loop("report", report_what_is_due),
-        **clocks_of(database, office, bells, hints),
-        **watches_of(database, office, bells, redis_url),
-    }
-    return Work(database, reader, ingest, deliver, hints, loops, clocks)
+    return queue
 
 
 async def run(settings: Settings, database_url: str, redis_url: str, queues: Sequence[str] = (*QUEUES, *SWEPT)) -> None:
@@ -149,8 +173,9 @@ async def run(settings: Settings, database_url: str, redis_url: str, queues: Seq
     clocks = [
         asyncio.create_task(sweep(work.loops, seconds=settings.workers.sweep_seconds)),
         asyncio.create_task(sweep(work.clocks, seconds=CLOCK_SECONDS)),
-        asyncio.create_task(sweep({"assign": work.clocks["assign"]}, seconds=settings.workers.sweep_seconds)),
+        *(asyncio.create_task(sweep({name: loop}, seconds=pace)) for name, (loop, pace) in work.paced.items()),
         asyncio.create_task(remind(work.database, settings.conversation.reminder_minutes)),
+        asyncio.create_task(watch(work.database, settings)),
         asyncio.create_task(count(work.database, settings)),
     ]
     log.info("worker_ready", queues=list(queues))

@@ -23,7 +23,6 @@ from models.envelope import Address, AttachedFile, OutboundMessage
 from models.seals import own_message_id
 from models.statistics.answer import answer
 from models.statistics.choice import Choice
-from models.statistics.paper import paper
 from models.statistics.period import DAY, Period, named
 from models.statistics.wording import Wording
 from workers.batch import Office
@@ -81,6 +80,8 @@ async def make(connection: AsyncConnection, settings: Settings, period: Period, 
     """The report of a period."""
     found = await answer(connection, period, Choice(), settings.statistics.cost)
     wording = Wording(found, language, settings.statistics.cost.currency)
+    from models.statistics.paper import paper  # here, since drawing wants 15 MB that are seldom needed
+
     pdf = await asyncio.to_thread(paper, wording, now.astimezone(ZoneInfo(settings.statistics.timezone)))
     words = wording.text["report"]
     days = {"from": wording.day(period.first), "to": wording.day(period.last)}

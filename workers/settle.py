@@ -9,24 +9,22 @@ its outcome. May fail: with whatever the database raises, or `write.FencedError`
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.faults import crash_point
-from models import page_link
 from models.keys import mark_key, matter_key, message_key
-from models.life.cycle import STOPPED, Cycle
-from models.life.row import shown
-from models.seals import own_message_id, reply_token
-from workers import acknowledge, burst, receipt, write
+from models.life.cycle import Cycle
+from workers import acknowledge, burst, write
 from workers import recognise as recognising
 from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
 from workers.budgets import scopes_of
+from workers.compose import compose
 from workers.dedupe import fingerprint
+from workers.follow_up import take_up, understood
 from workers.known import Known, KnownIdentity, KnownTicket, Wanted, load
 from workers.parties import acknowledged_address, acquaint, answers_from, identity_of, others_of, sender_of, writer_of
 from workers.subject import is_answer, matter, subject_key
@@ -104,7 +102,9 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     if draft.message.unseen:
         draft.outcome, draft.report = "machine", draft.message.report
         return
-    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
+    threaded = Threaded(None, f"new ticket: {draft.message.author} opened it")
+    if not draft.message.author:
+        threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
@@ -121,7 +121,7 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
         return
     if threaded.ticket is None:
         categorise(draft, office)
-        threaded = recognise(draft, threaded, known, office)
+        threaded = threaded if draft.message.author else recognise(draft, threaded, known, office)
     if threaded.ticket is None:
         open_ticket(draft, threaded, known, office.cycle)
     else:
@@ -210,13 +210,14 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) ->
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            "answer_address": message.sender.address,
+            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
+            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
             "answer_account": account,
             "language": verdict.language,
         },
     )
     ticket.opening = message.reply_text if draft.quiet_seconds else ""
-    ticket.events.append((f"contact:{identity.label}", "created", "", "open"))
+    ticket.events.append((message.author or f"contact:{identity.label}", "created", "", "open"))
     if ended:
         ticket.events.append((f"contact:{identity.label}", "continues", str(ended.id), ""))
         known.successors[ended.id] = ticket
@@ -238,21 +239,8 @@ def append(draft: Draft, threaded: Threaded, ticket: KnownTicket, known: Known, 
         other is ticket and own for other, own in known.tickets_of(message_key(draft.message.message_id))
     ):
         draft.remarks.append("Its Message-ID was used before by a message with other content: both are kept.")
-    if not draft.message.machine:
+    if not draft.message.machine and not understood(draft, threaded, ticket, cycle):
         take_up(ticket, f"contact:{identity.label}", cycle)
-
-
-def take_up(ticket: KnownTicket, actor: str, cycle: Cycle) -> None:
-    """What a person adds to a matter that was put off, waited or had ended is worked on again."""
-    if ticket.snoozed_until is not None:
-        ticket.events.append((actor, "snoozed", shown(ticket.snoozed_until), ""))
-        ticket.snoozed_until = None
-    if ticket.status in STOPPED:
-        stage = cycle.settle(ticket.pipeline, ticket.stage, ticket.status, "open")
-        ticket.events.append((actor, "status", ticket.status, "open"))
-        if stage != ticket.stage:
-            ticket.events.append((actor, "stage", ticket.stage, stage))
-        ticket.status, ticket.stage = "open", stage
 
 
 def register(draft: Draft, threaded: Threaded, known: Known) -> None:
@@ -327,58 +315,6 @@ def answer(draft: Draft, known: Known, office: Office) -> None:
         for scope in scopes:
             known.spent[scope] = known.spent.get(scope, 0) + 1
             known.added[scope] = known.added.get(scope, 0) + 1
-
-
-def compose(draft: Draft, decided: Acknowledgement, known: Known, office: Office) -> None:
-    """Word the acknowledgement, now that the ticket has its number, and let answers to it find the ticket."""
-    ticket = draft.ticket
-    assert ticket is not None  # noqa: S101 - only tickets are acknowledged
-    channel, account = answers_from(draft)
-    domain = office.settings.mail.domain or account.partition("@")[2] or "localhost"
-    message_id = own_message_id(office.secret, ticket.id, secrets.token_hex(8), domain)
-    token = reply_token(office.secret, ticket.id, draft.writer.label)
-    place = page_place(decided, ticket, token, known, office)
-    decided.outbound = receipt.compose(
-        draft.message,
-        ticket_number=ticket.id,
-        account=account,
-        channel=channel,
-        to=decided.identity.address[1],
-        language=decided.language,
-        message_id=message_id,
-        reply_address=office.channels[channel].reply_address(account, token),
-        delay=expected(decided, ticket, known, office),
-        link=place,
-        trace_id=draft.item.envelope.trace_id,
-    )
-    ticket.acknowledged = True
-    ticket.added_messages += 1
-    known.register(message_key(message_id), ticket, own=True)
-
-
-def expected(decided: Acknowledgement, ticket: KnownTicket, known: Known, office: Office) -> str:
-    """By when we expect to answer, in the words of the customer's language."""
-    tier = ticket.identity.lately.tier if ticket.identity else ""
-    due = office.outlook.answer_by(ticket.columns, tier or "standard", now=known.now)
-    return receipt.before(due, known.now, decided.language)
-
-
-def page_place(decided: Acknowledgement, ticket: KnownTicket, token: str, known: Known, office: Office) -> str:
-    """Make a link to the ticket's page; '' where customers cannot reach us, or have the whole conversation at hand."""
-    channel = office.channels[decided.identity.address[0]]
-    if not office.settings.public_url or channel.elsewhere() is not None:
-        return ""
-    nonce = secrets.token_hex(16)
-    decided.link = page_link.row(
-        office.secret,
-        nonce,
-        ticket_id=ticket.id,
-        address=decided.identity.address,
-        reply_token=token,
-        now=known.now,
-        days=office.settings.portal.link_days,
-    )
-    return page_link.place(office.settings.base_url, nonce)
 
 
 def file_machine_mail(draft: Draft, threaded: Threaded, known: Known) -> None:

@@ -29,6 +29,7 @@ from config.settings import Threading
 from models.envelope import InboundMessage
 from models.keys import mark_key, matter_key, message_key
 from models.seals import SEAL_LENGTH, sealed_ticket, token_ticket
+from workers import answers
 from workers.known import Known, KnownTicket
 from workers.organisation import is_office, same_organisation
 from workers.subject import is_answer, matter
@@ -187,7 +188,9 @@ def _sealed(case: _Case, ticket: KnownTicket, reason: str, *, certain: bool = Fa
 def _by_conversation(case: _Case) -> Threaded | None:
     name = case.message.conversation
     ticket = case.known.conversations.get(name) if name else None
-    return Threaded(case.known.resolve(ticket), "is in the sender's open conversation") if ticket else None
+    if ticket is None or (ticket.asked == "satisfaction" and answers.score(case.message.reply_text) is None):
+        return None  # a closed conversation takes the answer that it waits for; anything else is another matter
+    return Threaded(case.known.resolve(ticket), "is in the sender's open conversation")
 
 
 def _by_ids(case: _Case) -> Threaded | None:

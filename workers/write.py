@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from config.database import copy, draw, to_json
+from models import closing
 from models.contact import Contact, Identity, hour_of
 from models.ledger import OutboxItem, complete
 from models.page_link import PageLink
@@ -106,6 +107,8 @@ async def _update(connection: AsyncConnection, tickets: Sequence[KnownTicket], k
                 "guests": [to_json(ticket.added_guests) for ticket in appended],
             },
         )
+    answered = [(ticket.id, *answer) for ticket in tickets for answer in ticket.answers]
+    await closing.heard(connection, answered)
     acknowledged = [i.id for i in known.identities.values() if i.changed and not i.new]
     if acknowledged:
         await connection.execute(_ACKNOWLEDGED, {"ids": sorted(acknowledged), "now": known.now})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from channels import Accept, Channel, Probed, WayIn
+from channels import Accept, Channel, StaffLine, WayIn
 from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
@@ -22,6 +22,7 @@ from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
 from channels.email.recipients import bare, exactly_ours, mailbox, ours, reply_address
+from channels.trials import Probed
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class Email(Channel):
         ]
         return (WayIn("SMTP", f"{host}:{smtp.port}", ", ".join(smtp.recipients)), *mailboxes)
 
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The agent's mailbox."""
+        return (StaffLine(self.name, "E-mail", self._account()),)
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - all are reached by the same way
+        """Mail."""
+        return "E-mail"
+
+    def _account(self) -> str:
+        """Our first address; of a pattern for any domain, at the domain of our mails."""
+        names = [*self.settings.smtp.recipients, *(account.address for account in self.settings.imap.values())]
+        first = next((name for name in names if not set(name) & set("*?[")), names[0] if names else "support@*")
+        local = first.partition("@")[0]
+        return first if first in self._own else f"{local}@{self.settings.mail.domain or 'localhost'}"
+
     async def inquire(self, raw: RawMessage) -> RawMessage:
         """Ask the DNS about the author."""
         from channels.email.authenticity.inquiry import inquire
@@ -99,7 +115,7 @@ class Email(Channel):
         message = inbound(
             mail, raw.envelope, verdict, author=author, own=self._own, hostname=self.settings.smtp.hostname
         )
-        if self._may_forward(message.sender.address):
+        if self._may_forward(message.sender.address) and not message.reply_token:
             message = unwrapped(message, mail)
         message = annotated(message, raw.envelope.facts)
         return (message,), explained(mail, verdict, message) if values else {}

@@ -22,7 +22,7 @@ _SPEC = rf"(?:{_WORD}|{_QUOTED})@{_DOMAIN}"
 ADDRESS = re.compile(_SPEC)
 PATH = re.compile(rf"(?:<(?:@[^:<>\s]*:)?({_SPEC}|)>|({_SPEC}))(?:\s+(.*))?", re.DOTALL)
 _PLAIN = re.compile(r'"([\w!#$%&\'*+/=?^`{|}~.-]+)"')
-_TOKEN = re.compile(r"\+t([a-z2-7]{8,})\Z")
+_TOKEN = re.compile(r"\+t([a-z2-9]{8,})\Z")
 
 
 def parse_path(argument: str) -> tuple[str, str] | None:

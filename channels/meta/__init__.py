@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
+from channels import Accept, Channel, Rate, Refused, Rehearsed, StaffLine, WayIn
 from channels.clock import utc_now
 from channels.meta.inbound import inbound
 from models.envelope import (
@@ -82,6 +82,17 @@ class Meta(Channel):
 
         return rehearsed(self.settings.meta, number, text, name, now=self._clock())
 
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The agent's WhatsApp, once our number is known."""
+        numbers = self.settings.meta.phone_number_ids
+        return (
+            (StaffLine(self.name, "WhatsApp", numbers[0], telephone=True, longest=LONGEST_NOTICE),) if numbers else ()
+        )
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - all are reached by the same way
+        """WhatsApp."""
+        return "WhatsApp"
+
     def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer a burst, then one in six seconds (error 131056)."""
         limits = self.settings.meta
@@ -118,5 +129,7 @@ class Meta(Channel):
         return self._graph
 
 
+LONGEST_NOTICE = 1_000
+"""Characters of a notice to an agent: choices may stand beside so many (`outbound.LONGEST_BODY`)."""
 PAIR_BURST = 45
 """Messages to one customer that Meta lets pass at once, counted against the pace of the pair."""

@@ -2,6 +2,7 @@
 
     GET  /t/{token}                200 the page
     POST /t/{token}                303 the reply is stored; 400 408 413 415 422 503 nothing was, the text comes back
+    POST /t/{token}/answer         303 what was asked is answered: `solved` yes or no, or `score` 1 to 5 with `comment`
     GET  /t/{token}/history        200 the messages alone, for the script that keeps the page live
     GET  /t/{token}/live           200 an event stream: "changed" when there is something new
     GET  /t/{token}/files/{id}     200 a file, to be saved and never to be shown
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,7 @@ from models.page_link import Page
 
 BODIES_AT_ONCE = 4
 WAIT_SECONDS = 2.0
-LONGEST_TEXT = 20_000
+LONGEST_TEXT, LONGEST_COMMENT = 20_000, 2_000
 LIVE_SECONDS, BEAT_SECONDS = 600.0, 20.0
 """How long an event stream lasts before the browser opens a new one, and how often it shows that it lives."""
 STREAMS_PER_TICKET = 10
@@ -86,6 +87,7 @@ class Door:
                 web.post("/t", self.renew),
                 web.get("/t/{token:[^/]*}", opened(self.show)),
                 web.post("/t/{token:[^/]*}", opened(self.post)),
+                web.post("/t/{token}/answer", opened(self.answer)),
                 web.get("/t/{token}/history", opened(self.history)),
                 web.get("/t/{token}/live", opened(self.live)),
                 web.get("/t/{token}/files/{id}", opened(self.file)),
@@ -130,6 +132,8 @@ class Door:
             language=self._language(request, page),
             key=self._random(16).hex(),
             sent="sent" in request.query,
+            asked=await self._accept.conversations.asked(page),
+            chosen=_chosen(request.query),
         )
 
     async def history(self, request: web.Request, page: Page) -> web.StreamResponse:
@@ -209,11 +213,31 @@ class Door:
                 language=language,
                 key=self._random(16).hex(),
                 refusal=refusal,
+                asked=await self._accept.conversations.asked(page),
             )
             if refusal.why in {"large", "slow", "many"}:
                 response.force_close()  # the rest of the body is not waited for
             return response
         return self._pages.moved(self._pages.address(token, language, "sent=1"))
+
+    async def answer(self, request: web.Request, page: Page) -> web.StreamResponse:
+        """Take the answer to what the page asks. Only a post answers: programs that look at links answer nothing."""
+        token, language = request.match_info["token"], self._language(request, page)
+        if self._posts.take(str(page.number), self._clock().timestamp()):
+            return self._pages.refused(language, 429)
+        try:
+            with self._hold.counting(request, self._limits) as count:
+                values = (await body.read(request, self._limits, count)).values
+        except NotTaken as refusal:
+            return self._pages.refused(language, refusal.status)
+        chosen, conversations = _chosen(values), self._accept.conversations
+        taken = False
+        if "solved" in chosen:
+            taken = await conversations.answer_solved(page, chosen["solved"])
+        elif "score" in chosen:
+            comment = wording.lines(values.get("comment", ""))[:LONGEST_COMMENT]
+            taken = await conversations.rate(page, int(chosen["score"]), comment)
+        return self._pages.moved(self._pages.address(token, language, "answered=1" if taken else ""))
 
     async def _store(self, request: web.Request, page: Page, posted: Posted) -> None:
         """Hand a reply to accept. Raises `NotTaken`."""
@@ -338,6 +362,13 @@ class Door:
 def _number(text: str) -> int:
     """A row's number; 0 for what is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+
+
+def _chosen(values: Mapping[str, str]) -> dict[str, str]:
+    """The answer that a link or a form names: solved yes or no, or a score; nothing for anything else."""
+    if values.get("solved", "") in ("yes", "no"):
+        return {"solved": values["solved"]}
+    return {"score": values["score"]} if values.get("score", "") in tuple("12345") else {}
 
 
 def _harmless(file: Upload) -> Upload:

@@ -6,7 +6,7 @@ Every value passes Jinja's autoescape; templates, words, style and script stand 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from channels.posted import NotTaken, Posted
 from config.mail_html import SANDBOX
 from config.pages import TEMPLATES, environment, guard, stylesheet, texts
 from config.settings import Settings
-from models.envelope import Line
+from models.envelope import Asked, Line
 from models.page_link import Page
 
 FOLDER = TEMPLATES / "portal"
@@ -62,6 +62,8 @@ class Pages:
         key: str,
         refusal: NotTaken | None = None,
         sent: bool = False,
+        asked: Asked | None = None,
+        chosen: Mapping[str, str] | None = None,
     ) -> web.Response:
         """The page. With `refusal` the text of a reply that was not taken stands in its field."""
         posted = (refusal.posted if refusal else None) or Posted()
@@ -73,6 +75,8 @@ class Pages:
             why=self._why(language, refusal.why) if refusal else "",
             given=posted.values.get("text", "").encode("utf-8", "replace").decode(),
             sent=sent,
+            asked=asked or Asked(),
+            chosen=chosen or {},
             **self._shown(page, lines, token, language),
         )
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from channels import Accept, Channel, Rate, Refused, Rehearsed, WayIn
+from channels import Accept, Channel, Rate, Refused, Rehearsed, StaffLine, WayIn
 from channels.clock import utc_now
 from channels.twilio.accounts import WHATSAPP, accounts
 from channels.twilio.inbound import inbound
+from channels.twilio.outbound import LONGEST_TEXT
+from channels.twilio.segments import segments
 from models.envelope import (
     AttachedFile,
     InboundMessage,
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from channels.twilio.rest import Rest
     from config.settings import Settings
 
+LONGEST_NOTICE = 1_000
+"""Characters of a notice to an agent by WhatsApp."""
+LONGEST_SMS = 306
+"""Characters of a notice to an agent by SMS: two parts of 153 (GSM 03.38)."""
 PAIR_BURST = 45
 """Messages to one WhatsApp customer that pass at once, counted against the pace of the pair."""
 
@@ -83,6 +89,23 @@ class Twilio(Channel):
         from channels.twilio.rehearsal import rehearsed
 
         return rehearsed(self.settings, number, text, name)
+
+    def parts(self, account: str, text: str) -> int:
+        """Segments of an SMS, messages of WhatsApp."""
+        return -(-len(text) // LONGEST_TEXT) if account.startswith(WHATSAPP) else segments(text)
+
+    def staff_lines(self) -> tuple[StaffLine, ...]:
+        """The agent's WhatsApp and SMS, once a number of ours is known."""
+        number = next((number for account in accounts(self.settings.twilio) for number in account.numbers), "")
+        if not number:
+            return ()
+        whatsapp = StaffLine(f"{self.name}:whatsapp", "WhatsApp (Twilio)", WHATSAPP + number, telephone=True)
+        sms = StaffLine(self.name, "SMS", number, telephone=True, longest=LONGEST_SMS, forgeable=True)
+        return whatsapp._replace(before=WHATSAPP, longest=LONGEST_NOTICE), sms
+
+    def title(self, address: str, language: str) -> str:  # noqa: ARG002 - names need no words
+        """WhatsApp or SMS."""
+        return "WhatsApp" if address.startswith(WHATSAPP) else "SMS"
 
     def rates(self, account: str, address: str) -> tuple[Rate, ...]:
         """So many a second from one number; to one customer of WhatsApp a burst, then one in six seconds."""

@@ -114,16 +114,16 @@ class SignIn:
         form = await form_of(request)
         email, onward = form.line("email", 254), place(form.exact("next"))
         account = hashlib.sha256(email.casefold().encode()).hexdigest()
-        if self._wrong.empty(account, now):
+        if self._wrong.take(account, now):  # before it is known to be wrong: many may be asking at once
             return self._access.refuse(request, "busy")
         try:
             async with self._database.engine.connect() as connection:
                 known = await proofs.password_of(connection, email)
             right = await self._matches(known.password_hash if known else None, form.exact("password"))
             if known is None or known.disabled or not right:
-                self._wrong.take(account, now)
                 log.warning("sign_in_refused", agent_id=known.id if known else 0, address=address)
                 return self.form(request, onward=onward, email=email, said="wrong", status=401)
+            self._wrong.give_back(account, now)
             renewed = ""
             if known.password_hash and password.outdated(known.password_hash):
                 renewed = await self.hashed(form.exact("password"))

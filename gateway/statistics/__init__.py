@@ -32,7 +32,6 @@ from models.statistics import parquet, rows
 from models.statistics.answer import Answer, answer
 from models.statistics.basis import basis_of
 from models.statistics.choice import Choice, Tickets
-from models.statistics.paper import paper
 from models.statistics.period import Period, period_of
 from models.statistics.read import counted, names_of
 from models.statistics.wording import Wording
@@ -132,6 +131,8 @@ class _Desk:
         """The report of the period."""
         found, language = await self._answer(request), language_of(request)
         wording = Wording(found, language, self._settings.statistics.cost.currency)
+        from models.statistics.paper import paper  # here, since drawing wants 15 MB that are seldom needed
+
         body = await asyncio.to_thread(paper, wording, datetime.now(UTC).astimezone(self._basis.zone))
         response = web.Response(body=body, content_type="application/pdf")
         response.headers["Content-Disposition"] = f'attachment; filename="{_name(self._period(request), "pdf")}"'

@@ -13,9 +13,13 @@ import models.access_event
 import models.agent
 import models.alarm
 import models.answer_window
+import models.api_request
+import models.api_token
 import models.blocks
+import models.canned_text
 import models.care
 import models.clock
+import models.closing
 import models.contact
 import models.conversation
 import models.cursor
@@ -24,13 +28,17 @@ import models.incident
 import models.joining
 import models.ledger
 import models.life
+import models.notice
 import models.operation
 import models.page_link
 import models.presence
-import models.replay_run
 import models.resemblance
+import models.saved_view
+import models.search
 import models.statistics.tables
-import models.ticket  # noqa: F401 - the imports register the tables
+import models.survey
+import models.ticket
+import models.webhook  # noqa: F401 - the imports register the tables
 
 MIGRATION_LOCK = 0x6775_6963_6800
 
