@@ -264,6 +264,8 @@ async def _write(connection: AsyncConnection, matters: Sequence[Matter], stories
         (OutboxItem, rows.outbox),
     ):
         await copy(connection, _table(model), of_table)
+    await connection.execute(_SIGNED)
+    await connection.execute(_UNASKED)
 
 
 def _say(rows: Rows, number: int, matter: Matter, one: Any, story: Plot, ids: tuple[list[int], ...]) -> None:
@@ -320,3 +322,19 @@ _AGENT = text(
 _KNOWN_AGENT = text("SELECT id FROM agent WHERE lower(email) = lower(:address)")
 _TEAM = text("INSERT INTO team (name) VALUES (:team) ON CONFLICT DO NOTHING")
 _MEMBER = text("INSERT INTO team_member (team, agent_id) VALUES (:team, :agent) ON CONFLICT DO NOTHING")
+
+
+_SIGNED = text(
+    """
+    UPDATE message SET sender_name = agent.name FROM agent
+    WHERE direction = 'out' AND sender_name = '' AND sender = 'agent:' || agent.id
+    """
+)
+# Nobody is behind these addresses: closing them by time alone sends nothing.
+_UNASKED = text(
+    """
+    INSERT INTO solved_question (ticket_id, asked, why, closes_at)
+    SELECT id, false, 'no_way', resolved_at + interval '5 days' FROM ticket
+    WHERE status = 'resolved' AND NOT EXISTS (SELECT FROM solved_question WHERE ticket_id = ticket.id)
+    """
+)

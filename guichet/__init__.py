@@ -5,7 +5,20 @@ Each module beside this one holds the commands of one concern and registers them
 
 from __future__ import annotations
 
-from guichet import agents, care, contact, desk, figures, incident, ledger, processes, quarantine, reading
+from guichet import (
+    agents,
+    care,
+    contact,
+    desk,
+    figures,
+    incident,
+    ledger,
+    processes,
+    quarantine,
+    reading,
+    tokens,
+    webhooks,
+)
 from guichet.commands import app
 
 __all__ = [
@@ -21,6 +34,8 @@ __all__ = [
     "processes",
     "quarantine",
     "reading",
+    "tokens",
+    "webhooks",
 ]
 
 

@@ -118,9 +118,9 @@ async def add(
     return int((await connection.execute(_ADD, values)).scalar_one()), token
 
 
-async def agent_of(connection: AsyncConnection, email: str) -> int | None:
+async def agent_of(connection: AsyncConnection, address: str) -> int | None:
     """The id of the agent with that mail address, who is not disabled."""
-    found = await connection.scalar(_AGENT, {"email": email.strip().lower()})
+    found = await connection.scalar(_AGENT, {"address": address.strip().lower()})
     return int(found) if found is not None else None
 
 
@@ -157,7 +157,7 @@ _ADD = text(
     RETURNING id
     """
 )
-_AGENT = text("SELECT id FROM agent WHERE lower(email) = :email AND disabled_at IS NULL")
+_AGENT = text("SELECT id FROM agent WHERE lower(email) = :address AND disabled_at IS NULL")
 _RECOGNISE = text(
     """
     SELECT token.id, token.name, token.agent_id, token.role, token.teams, token.scopes,

@@ -229,7 +229,7 @@ _WITHDRAW = text(
 _RESOLVED = text(
     """
     SELECT id, subject, contact_id, language, answer_channel, answer_address, answer_account, conversation,
-        assignee_id, participants
+        assignee_id, participants, resolved_at
     FROM ticket
     WHERE status = 'resolved' AND merged_into IS NULL AND resolved_at < now() - make_interval(secs => :seconds)
       AND NOT EXISTS (SELECT FROM solved_question WHERE ticket_id = ticket.id AND answer = '')

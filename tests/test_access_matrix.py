@@ -37,6 +37,7 @@ CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/staff/assets/", EVERYBODY),
     ("/sign-in", EVERYBODY),
     ("/sign-in/", EVERYBODY),
+    ("/api/v1/", EVERYBODY),  # programs have tokens, and a matrix in tests/test_api.py
     ("/sign-out", INSIDE),
     ("/invitations/", EVERYBODY),
     ("/resets/", EVERYBODY),
@@ -61,7 +62,7 @@ CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/operations/{asset}", EVERYBODY),
 )
 EXACT: dict[str, tuple[str, ...]] = {"/": EVERYBODY}
-OWN_WALLS = ("/forms/", "/webhooks/", "/chat", "/chat/", "/t", "/t/")
+OWN_WALLS = ("/api/v1/", "/forms/", "/webhooks/", "/chat", "/chat/", "/t", "/t/")
 """Doors for strangers: they have rules of their own about posts, and tests of their own."""
 PLACES = {"asset": "none.css", "token": "x", "form": "contact", "id": "1", "number": "1", "site": "default"}
 CANARY = "canary-7f3a"

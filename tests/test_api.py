@@ -327,7 +327,8 @@ async def test_tickets_of_other_teams_are_as_if_they_were_not(desk: Desk) -> Non
     boss = await program(desk)
     [message] = [one["id"] for one in (await boss("GET", f"/tickets/{secret}/messages")).body["items"]][:1]
     [file] = await desk.rows(
-        "INSERT INTO attachment (message_id, filename, content, size, inline) VALUES (:m, 'x', 'x', 1, false) RETURNING id",
+        "INSERT INTO attachment (message_id, filename, content, size, inline)"
+        " VALUES (:m, 'x', 'x', 1, false) RETURNING id",
         m=message,
     )
     member = await program(desk, role="agent", teams=("billing",))

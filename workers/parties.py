@@ -21,6 +21,12 @@ def acknowledged_address(draft: Draft) -> Address:
     return answers_from(draft)[0], draft.message.acknowledge_to or draft.message.sender.address
 
 
+def answered_address(draft: Draft) -> str:
+    """Where answers go. One of ours who wrote for themselves has no address: their ticket is answered by notes."""
+    message = draft.message
+    return "" if message.author and not message.answer_by else message.sender.address
+
+
 def answers_from(draft: Draft) -> tuple[str, str]:
     """Channel and account that answers go out from."""
     message, envelope = draft.message, draft.item.envelope

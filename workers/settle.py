@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.faults import crash_point
 from models.keys import mark_key, matter_key, message_key
 from models.life.cycle import Cycle
-from workers import acknowledge, burst, write
+from workers import acknowledge, burst, parties, write
 from workers import recognise as recognising
 from workers.acquainted import meet
 from workers.batch import Acknowledgement, Draft, Item, Office
@@ -102,9 +102,7 @@ def decide(draft: Draft, known: Known, office: Office, first: dict[object, Draft
     if draft.message.unseen:
         draft.outcome, draft.report = "machine", draft.message.report
         return
-    threaded = Threaded(None, f"new ticket: {draft.message.author} opened it")
-    if not draft.message.author:
-        threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
+    threaded = thread(draft.message, draft.writer, known, office.secret, office.settings.threading)
     draft.reasons["thread"] = threaded.reason
     if threaded.certain:
         draft.proof = "proved"
@@ -210,8 +208,7 @@ def open_ticket(draft: Draft, threaded: Threaded, known: Known, cycle: Cycle) ->
             "channel": envelope.channel,
             "account": envelope.account,
             "answer_channel": channel,
-            # Who of ours wrote for themselves has no address: their ticket is answered by notes.
-            "answer_address": "" if message.author and not message.answer_by else message.sender.address,
+            "answer_address": parties.answered_address(draft),
             "answer_account": account,
             "language": verdict.language,
         },

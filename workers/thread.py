@@ -120,6 +120,8 @@ def sought_keys(message: InboundMessage, writer: Writer) -> Iterator[int]:
 
 def thread(message: InboundMessage, writer: Writer, known: Known, secret: bytes, limits: Threading) -> Threaded:
     """Decide which ticket `message` of `writer` belongs to."""
+    if message.author:
+        return Threaded(None, f"new ticket: {message.author} opened it")
     case = _Case(message, writer, known, secret, limits, distrust=_distrust(message, limits))
     for step in STEPS:
         found = step(case)

@@ -126,8 +126,10 @@ class Webhooks:
                     await hooks.disable(connection, row.subscription_id, "410: it is gone for good")
                 elif (await connection.execute(_GIVEN_UP, {**values, "reason": GIVEN_UP})).rowcount:
                     log.error("webhook_disabled", subscription=row.subscription_id)
-        event = "webhook_told" if ended.well else "webhook_failed"
-        log.info(event, subscription=row.subscription_id, delivery=row.id, status=ended.status, error=ended.error[:200])
+        if ended.well:
+            log.info("webhook_told", subscription=row.subscription_id, delivery=row.id, status=ended.status)
+        else:
+            log.warning("webhook_failed", subscription=row.subscription_id, delivery=row.id, reason=ended.error[:200])
 
     async def _post(self, row: Any) -> Ended:
         """One attempt."""

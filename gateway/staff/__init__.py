@@ -20,6 +20,7 @@ from gateway.staff.posted import Fields, form_of
 from gateway.staff.problem import problem
 from gateway.staff.refusals import Refusals
 from gateway.staff.sign_in import SignIn
+from gateway.staff.survey import Survey
 
 __all__ = [
     "ACCESS",
@@ -52,6 +53,7 @@ def mount(app: web.Application) -> None:
     door.mount(app)
     ByIdentity(app, door).mount(app)
     OwnAccount(app, StaffPages(app, ACCOUNT, section="account"), door).mount(app)
+    Survey(app, StaffPages(app, TEMPLATES / "survey", section="account")).mount(app)
     Administration(app, StaffPages(app, AGENTS, section="agents")).mount(app)
 
 
