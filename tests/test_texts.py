@@ -12,7 +12,7 @@ from config.letters import letter
 from config.pages import TEMPLATES
 
 
-@pytest.mark.parametrize("folder", ["chat", "portal", "staff", "account", "agents"])
+@pytest.mark.parametrize("folder", ["chat", "portal", "staff", "account", "agents", "quarantine", "alarm", "operations"])
 def test_both_languages_say_the_same_things(folder: str) -> None:
     texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
 
