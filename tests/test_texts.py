@@ -12,7 +12,9 @@ from config.letters import letter
 from config.pages import TEMPLATES
 
 
-@pytest.mark.parametrize("folder", ["chat", "portal", "staff", "account", "agents", "quarantine", "alarm", "operations"])
+@pytest.mark.parametrize(
+    "folder", ["chat", "portal", "staff", "account", "agents", "quarantine", "alarm", "operations"]
+)
 def test_both_languages_say_the_same_things(folder: str) -> None:
     texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
 
@@ -29,7 +31,7 @@ def test_both_languages_say_the_same_things(folder: str) -> None:
             if isinstance(value, dict):
                 found |= places(value, f"{path}{name}.")
             else:
-                found[path + name] = set(re.findall(r"\{(\w+)\}", value))
+                found[path + name] = set(re.findall(r"\{(\w+)\}", str(value)))
         return found
 
     assert keys(texts["fr"]) == keys(texts["en"])
