@@ -11,8 +11,12 @@ import pytest
 from config.letters import letter
 from config.pages import TEMPLATES
 
+FOLDERS = [
+    "chat", "portal", "staff", "account", "agents", "closing", "survey", "quarantine", "alarm", "operations",
+]  # fmt: skip
 
-@pytest.mark.parametrize("folder", ["chat", "portal", "staff", "account", "agents", "closing", "survey"])
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_both_languages_say_the_same_things(folder: str) -> None:
     texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
 
