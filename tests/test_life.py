@@ -19,6 +19,7 @@ from config.database import Database, connect
 from config.settings import Settings
 from models import life
 from models.actor import Actor
+from models.conversation import lines
 from models.life.change import values_of
 from models.life.cycle import Cycle
 from models.life.row import shown
@@ -213,6 +214,20 @@ async def test_split_makes_a_ticket_of_the_chosen_and_unsplit_takes_it_back(data
         assert (new.subject, new.message_count, new.contact_id, new.status) == ("The other matter", 1, 1, "open")
         await life.unsplit(connection, ADA, done.number)
         assert (await row_of(connection, number)).message_count == 3
+
+
+async def test_a_split_conversation_stays_whole_for_its_customer(database: Database) -> None:
+    key = "chat:v1"
+    async with database.engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO identity (id, contact_id, channel, address) VALUES (9, 1, 'chat', 'v1')"
+        )
+        number = await make(connection, messages=3)
+        await connection.exec_driver_sql(f"UPDATE ticket SET conversation = '{key}' WHERE id = {number}")
+        await connection.exec_driver_sql("UPDATE message SET identity_id = 9, channel = 'chat'")
+        before = [line.number for line in (await lines(connection, [(key, 0)], most=9))[key, 0]]
+        await life.split(connection, ADA, number, before[1:2], cycle=CYCLE)
+        assert [line.number for line in (await lines(connection, [(key, 0)], most=9))[key, 0]] == before
 
 
 async def test_replies_to_a_merged_ticket_reach_the_survivor(desk: Desk) -> None:

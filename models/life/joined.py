@@ -3,7 +3,8 @@
     merge     the messages move to the survivor, which the customer's later replies reach by every old id, address and
               page; the other ticket is closed and points at it
     unmerge   gives back what came along, and the state that was; what arrived since stays with the survivor
-    split     chosen messages move into a new ticket of the same contact
+    split     chosen messages move into a new ticket of the same contact and conversation: its customer goes on seeing
+              them, and what is answered to them; further lines join the newer ticket
     unsplit   merges that ticket into the one that it came from
 
 Only tickets of one contact are merged: whoever holds a link to one of them reads the other from then on. Every function
@@ -229,7 +230,7 @@ _NEW = text(
         level, contact_id, channel, account, answer_channel, answer_address, answer_account, conversation, assignee_id,
         team, language, tags, participants, guests, message_count)
     SELECT :subject, :status, priority, commitment_hours, category, product, perimeter, pipeline, :stage,
-        level, contact_id, channel, account, answer_channel, answer_address, answer_account, '', assignee_id,
+        level, contact_id, channel, account, answer_channel, answer_address, answer_account, conversation, assignee_id,
         team, language, tags, participants, guests, :count
     FROM ticket WHERE id = :id RETURNING id
     """
