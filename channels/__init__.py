@@ -23,12 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import to_builtins
 
-from channels.values import Elsewhere as Elsewhere
-from channels.values import Probed as Probed
-from channels.values import Rate as Rate
-from channels.values import Rehearsed as Rehearsed
-from channels.values import StaffLine as StaffLine
-from channels.values import WayIn as WayIn
+from channels.traits import Elsewhere, Probed, Rate, Rehearsed, StaffLine, WayIn
 from models.envelope import (
     Accepted,
     Asked,
@@ -50,6 +45,29 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from models.page_link import Page
+
+__all__ = [
+    "Accept",
+    "AcceptError",
+    "Busy",
+    "Channel",
+    "ChannelError",
+    "Conversations",
+    "Cursor",
+    "Elsewhere",
+    "Lost",
+    "Malformed",
+    "Probed",
+    "Rate",
+    "Refused",
+    "Rehearsed",
+    "StaffLine",
+    "TooLarge",
+    "Unavailable",
+    "WayIn",
+    "load",
+    "staff_lines",
+]
 
 
 class ChannelError(Exception):

@@ -12,7 +12,7 @@ raises `NobodyError`, and what the database raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -77,17 +77,48 @@ async def erase(connection: AsyncConnection, actor: Actor, secret: bytes, addres
     dead = list((await connection.execute(_DEAD)).scalars())
     if dead:
         await blocks.reopen(connection, dead)
-    counts: dict[str, int] = {}
-    for name, statement in _STEPS.items():
-        counts[name] = int((await connection.execute(statement, values)).rowcount)
+    counts = await _empty(connection, values, [*EMPTIED, *_OF_ONE])
     counts["elsewhere"] = await _replace(connection, addresses_of(labels))
     note = {"actor": actor.label, "labels": list(labels), "objects": objects, "erased": to_json(counts)}
     erasure = _erasure((await connection.execute(_NOTE, note)).one())
     said = ", ".join(f"{name} {count}" for name, count in counts.items())
     await operation.write(connection, actor, "erase", [f"erasure:{erasure.id}"], said)
+    await _let_go(connection)
+    return erasure
+
+
+async def retire(connection: AsyncConnection, days: float, by_category: Mapping[str, float], most: int) -> int:
+    """Empty up to `most` closed tickets whose time has passed, and note the objects of theirs. Returns how many.
+
+    What is left is what the figures need: numbers, states, times. `days` is for all categories that have no time of
+    their own in `by_category`; 0 is for ever.
+    """
+    names, spans = list(by_category), [float(span) for span in by_category.values()]
+    values = {"names": names, "spans": spans, "days": days, "most": most}
+    values["shortest"] = min((span for span in (*spans, days) if span), default=0.0)
+    if not values["shortest"]:
+        return 0
+    count = int((await connection.execute(_RETIRE, values)).rowcount)
+    if count:
+        nobody = {"contact": 0, "labels": [], "addresses": []}
+        await connection.execute(_CHOOSE_MESSAGES, nobody)
+        await connection.execute(_CHOOSE_ITEMS, nobody)
+        await connection.execute(_UNNEEDED, {"objects": list((await connection.execute(_OBJECTS)).scalars())})
+        await _empty(connection, nobody, EMPTIED)
+        await _let_go(connection)
+    else:
+        await connection.execute(text("DROP TABLE gone_ticket"))
+    return count
+
+
+async def _empty(connection: AsyncConnection, values: Mapping[str, Any], names: Sequence[str]) -> dict[str, int]:
+    """Empty what was chosen. Returns how many rows of which table."""
+    return {name: int((await connection.execute(_STEPS[name], values)).rowcount) for name in names}
+
+
+async def _let_go(connection: AsyncConnection) -> None:
     for table in ("gone_ticket", "gone_message", "gone_item"):
         await connection.execute(text(f"DROP TABLE {table}"))
-    return erasure
 
 
 async def unfinished(connection: AsyncConnection) -> list[Erasure]:
@@ -238,7 +269,7 @@ _STEPS = {
     "ticket": text(
         """
         UPDATE ticket SET subject = '', answer_channel = '', answer_address = '', conversation = '', tags = '{}',
-            participants = '{}', guests = '{}', status = 'closed'
+            participants = '{}', guests = '{}', status = 'closed', emptied_at = now()
         WHERE id IN (SELECT id FROM gone_ticket)
         """
     ),
@@ -249,6 +280,35 @@ _STEPS = {
     ),
     "contact": text("UPDATE contact SET name = '', language = '', tier = 'standard' WHERE id = :contact"),
 }
+EMPTIED = (
+    "attachment",
+    "media",
+    "outbox",
+    "inbox",
+    "message",
+    "ticket_event",
+    "thread_key",
+    "page_link",
+    "conversation",
+    "ticket",
+)
+_OF_ONE = ("raw bodies of others that name them", "identity", "contact")
+_RETIRE = text(
+    """
+    CREATE TEMPORARY TABLE gone_ticket AS
+    SELECT ticket.id FROM ticket
+    LEFT JOIN unnest(cast(:names AS text[]), cast(:spans AS float8[])) AS own (category, days) USING (category)
+    WHERE status = 'closed' AND emptied_at IS NULL AND updated_at < now() - make_interval(secs => :shortest * 86400)
+      AND coalesce(own.days, :days) > 0
+      AND updated_at < now() - make_interval(secs => coalesce(own.days, :days) * 86400)
+    ORDER BY updated_at LIMIT :most
+    """
+)
+_UNNEEDED = text(
+    """
+    INSERT INTO unneeded_object (sha256) SELECT * FROM unnest(cast(:objects AS text[])) ON CONFLICT DO NOTHING
+    """
+)
 _COLUMNS = text(
     """
     SELECT columns.table_name, column_name, CASE data_type WHEN 'ARRAY' THEN 'text[]' ELSE data_type END AS kind

@@ -64,7 +64,7 @@ class Ticket(SQLModel, table=True):
             postgresql_where=text("assignee_id IS NOT NULL AND status NOT IN ('resolved', 'closed')"),
         ),
         Index("ticket_continues", "continues", postgresql_where=text("continues IS NOT NULL")),
-        Index("ticket_ended", "updated_at", postgresql_where=text("status = 'closed'")),
+        Index("ticket_ended", "updated_at", postgresql_where=text("status = 'closed' AND emptied_at IS NULL")),
     )
 
     id: int = key()
@@ -107,6 +107,8 @@ class Ticket(SQLModel, table=True):
     created_at: Moment = moment(now=True)
     updated_at: Moment = moment(now=True)
     resolved_at: Moment = moment(nullable=True)
+    emptied_at: Moment = moment(nullable=True)
+    """When its words, names and files were removed: its time had passed, or its customer was erased."""
     snoozed_until: Moment = moment(nullable=True)
     """Put off until then; whatever its customer writes takes it up at once."""
     transfers: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))

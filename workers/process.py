@@ -134,7 +134,7 @@ def assemble(
         **{name: Loop(name, _then_ring(drain, bells)) for name, drain in queueing.items()},
         "search": Loop("search", Indexing(database).drain),
         **clocks_of(database, office, bells, hints),
-        **watches_of(database, office, bells, redis_url),
+        **watches_of(database, office, objects, bells, redis_url),
     }
     paced = {
         "assign": (clocks.pop("assign"), settings.workers.sweep_seconds),

@@ -19,10 +19,11 @@ from config.database import Database
 from gateway.operations.paced import Paced
 from gateway.operations.standing import HELD_RULE, Ledger, Standing
 from gateway.operations.wire import Listener, Wire
-from models import blocks, figures
+from models import alarm, blocks, figures, presence
 from models.balance import Balance, balance
 from models.cursor import standings
 from models.figures import HOUR, SLOT, Flow
+from models.flow import PERIODS, Period, period
 from models.reasons import gather
 
 AWAY = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
@@ -41,6 +42,7 @@ class Board:
         self._ledger = Paced[Ledger]("ledger", self._look, AWAY, timeout=10, most=10)
         self._balance = Paced[tuple[Balance, ...]]("balance", self._add_up, AWAY, timeout=55)
         self._blocks = Paced[int]("blocks", self._close_blocks, AWAY, timeout=55, least=10, most=600)
+        self._periods = Paced[tuple[Period, ...]]("periods", self._sum_up, AWAY, timeout=30, least=15, most=300)
         self._wire = Paced[Wire](
             "redis", self._listener.ask, (RedisError, OSError, TimeoutError), timeout=5, patience=1
         )
@@ -50,6 +52,7 @@ class Board:
         ledger, rows, wire = self._ledger, self._balance, self._wire
         await asyncio.gather(ledger.look(_wait(ledger)), rows.look(_wait(rows)), wire.look(_wait(wire)))
         await self._blocks.look(0)
+        await self._periods.look(_wait(self._periods))
         return Standing(
             ledger=ledger.value,
             ledger_age=ledger.age or 0.0,
@@ -57,13 +60,14 @@ class Board:
             database_error=ledger.failure,
             balance=rows.value,
             balance_age=rows.age or 0.0,
+            periods=self._periods.value or (),
             wire=wire.value,
             redis=wire.answers,
         )
 
     async def close(self) -> None:
         """Give up what is under way, before the database is closed."""
-        for paced in (self._ledger, self._balance, self._blocks, self._wire):
+        for paced in (self._ledger, self._balance, self._blocks, self._periods, self._wire):
             await paced.close()
         self._listener.close()
 
@@ -76,6 +80,11 @@ class Board:
         async with self._database.engine.begin() as connection:
             return await blocks.close(connection)
 
+    async def _sum_up(self) -> tuple[Period, ...]:
+        async with self._database.engine.connect() as connection:
+            now = await figures.clock(connection)
+            return tuple([await period(connection, name, now) for name in PERIODS])
+
     async def _look(self) -> Ledger:
         """All quick figures, in one snapshot."""
         flow = self._flow
@@ -87,6 +96,7 @@ class Board:
             failures = gather(await figures.failures(connection))
             latency, server = await flow.latency(connection), await figures.server(connection)
             places = await standings(connection)
+            alarms, processes = await alarm.current(connection), await presence.everybody(connection)
         tallies = {"received": flow.received, "settled": flow.settled, "delivered": flow.delivered}
         end = int(now // SLOT) * SLOT
         return Ledger(
@@ -104,6 +114,8 @@ class Board:
             rules=flow.rules.sums(),
             held_lately=flow.rules.sums(now - HOUR).get(HELD_RULE, 0),
             places=tuple(places),
+            alarms=tuple(alarms),
+            processes=tuple(processes),
         )
 
 

@@ -18,9 +18,13 @@ from config.pages import TEMPLATES, environment, stylesheet, texts
 from gateway.operations import numerals
 from gateway.operations.standing import Ledger, Problem, Standing, grade, problems
 from models.figures import SLOT
+from models.flow import percentile
 
 FOLDER = TEMPLATES / "operations"
-SECTIONS = ("state", "figures", "flow", "balance", "queues", "acknowledgements", "failures", "engines", "places")
+SECTIONS = (
+    *("state", "figures", "flow", "balance", "queues", "periods", "acknowledgements", "failures", "engines"),
+    *("places", "alarms", "processes"),
+)
 PARTS = ("ticket", "appended", "duplicate", "machine", "quarantined", "pending")
 SERIES = ("received", "settled", "delivered")
 SENT_RULES = ("A20", "A22")
@@ -34,6 +38,7 @@ class Pages:
         """`root` is the path that stands before ours where a proxy adds one, without a slash at its end."""
         self._root, self._languages = root, languages
         self._texts = texts(FOLDER)
+        self._alarms = texts(TEMPLATES / "alarm")
         self._jinja = environment(FOLDER)
         plot = FOLDER / "uplot"
         licence = b"/*\n" + (plot / "LICENSE").read_bytes() + b"*/\n"
@@ -82,6 +87,8 @@ class Pages:
             duration=lambda seconds: numerals.duration(seconds, language),
             octets=lambda count: numerals.octets(count, language),
             clock=numerals.clock,
+            percentile=percentile,
+            alarm_words=self._alarms[language],
             **values,
         )
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from gateway.operations.wire import Wire
+from models.alarm import Raised
 from models.balance import Balance, Depth
 from models.cursor import Standing as Place
 from models.figures import Latency, Server
+from models.flow import Period
+from models.presence import Seen
 from models.reasons import Kind
 
 LATE_SECONDS = 60.0
@@ -47,6 +50,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Acknowledgements held in the last hour."""
     places: tuple[Place, ...] = ()
     """What is fetched from, and how that goes."""
+    alarms: tuple[Raised, ...] = ()
+    processes: tuple[Seen, ...] = ()
 
     def queue(self, name: str) -> Depth:
         """One queue."""
@@ -65,6 +70,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     balance_age: float
     wire: Wire | None
     redis: bool
+    periods: tuple[Period, ...] = ()
+    """The last hour, day and week, counted by the workers."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

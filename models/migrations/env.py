@@ -32,7 +32,6 @@ import models.notice
 import models.operation
 import models.page_link
 import models.presence
-import models.replay_run
 import models.resemblance
 import models.saved_view
 import models.search

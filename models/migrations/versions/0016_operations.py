@@ -43,7 +43,13 @@ def upgrade() -> None:
     op.create_index(
         "attachment_object", "attachment", ["sha256"], postgresql_where=sa.text("content IS NULL AND sha256 <> ''")
     )
-    op.create_index("ticket_ended", "ticket", ["updated_at"], postgresql_where=sa.text("status = 'closed'"))
+    op.add_column("ticket", moment("emptied_at", nullable=True))
+    op.create_index(
+        "ticket_ended",
+        "ticket",
+        ["updated_at"],
+        postgresql_where=sa.text("status = 'closed' AND emptied_at IS NULL"),
+    )
     _watching()
     _care()
 
@@ -142,29 +148,15 @@ def _care() -> None:
         moment("since", now=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
-    op.create_table(
-        "replay_run",
-        key(),
-        words("actor"),
-        words("state", "running"),
-        document("chosen"),
-        number("items"),
-        number("last_id"),
-        number("judged"),
-        number("changed"),
-        moment("asked_at", now=True),
-        moment("done_at", nullable=True),
-        sa.CheckConstraint("state IN ('running', 'done', 'stopped')", name="state_known"),
-        sa.PrimaryKeyConstraint("id"),
-    )
 
 
 def downgrade() -> None:
-    for table in ("replay_run", "unneeded_object", "care_mark", "tombstone", "erasure"):
+    for table in ("unneeded_object", "care_mark", "tombstone", "erasure"):
         op.drop_table(table)
     for table in ("flow", "presence", "alarm", "operation"):
         op.drop_table(table)
     op.drop_index("ticket_ended", "ticket")
+    op.drop_column("ticket", "emptied_at")
     op.drop_index("attachment_object", "attachment")
     op.drop_index("inbox_object", "inbox")
     op.drop_column("inbox", "as_it_is")

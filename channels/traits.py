@@ -1,4 +1,4 @@
-"""What channels say of themselves: the values that their hooks give. Pure; nothing fails."""
+"""What a channel says of itself when it is asked: ways in, lines of our own people, paces. Values, no behaviour."""
 
 from __future__ import annotations
 
