@@ -215,20 +215,23 @@ async def test_commands_are_done_with_the_answer(desk: Desk) -> None:
     assert actors == {f"agent:{crew.ids['marie']}"}
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["#prioritee haute\n\nBonjour", "#assign nobody\n\nBonjour", "Bonjour\n#clos\nencore", "#merge 99\n\nBonjour"],
-)
-async def test_a_wrong_command_does_nothing_at_all(desk: Desk, words: str) -> None:
+async def test_a_wrong_command_does_nothing_at_all(desk: Desk) -> None:
     notice, _ = await asked_by_mail(desk)
-    await send(desk, answer(notice, f"#priority urgent\n{words}"))
+    wrong = (
+        "#prioritee haute\n\nBonjour",
+        "#assign nobody\n\nBonjour",
+        "Bonjour\n#clos\nencore",
+        "#merge 99\n\nBonjour",
+    )
+    for number, words in enumerate(wrong):
+        await send(desk, answer(notice, f"#priority urgent\n{words}", Message_ID=f"<wrong-{number}@example.org>"))
     await desk.dispatch()
     assert await replies(desk) == []
     [row] = await desk.rows("SELECT status, priority FROM ticket")
     assert (row.status, row.priority != "urgent") == ("open", True)
-    [note] = await notes(desk)
-    assert "Bonjour" in note.text
-    assert "#priority urgent" in body(to(desk)[-1]), "what was understood"
+    assert ["Bonjour" in note.text for note in await notes(desk)] == [True] * len(wrong)
+    assert all("#priority urgent" in body(mail) for mail in to(desk)[1:]), "what was understood"
+    assert len(to(desk)) == 1 + len(wrong)
 
 
 async def test_a_note_stays_inside(desk: Desk) -> None:
