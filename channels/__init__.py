@@ -19,13 +19,11 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import to_builtins
 
-from channels.staff_line import StaffLine as StaffLine
-from channels.trials import Probed
-from channels.trials import Rehearsed as Rehearsed
+from channels.traits import Elsewhere, Probed, Rate, Rehearsed, StaffLine, WayIn
 from models.envelope import (
     Accepted,
     Asked,
@@ -47,6 +45,29 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from models.page_link import Page
+
+__all__ = [
+    "Accept",
+    "AcceptError",
+    "Busy",
+    "Channel",
+    "ChannelError",
+    "Conversations",
+    "Cursor",
+    "Elsewhere",
+    "Lost",
+    "Malformed",
+    "Probed",
+    "Rate",
+    "Refused",
+    "Rehearsed",
+    "StaffLine",
+    "TooLarge",
+    "Unavailable",
+    "WayIn",
+    "load",
+    "staff_lines",
+]
 
 
 class ChannelError(Exception):
@@ -228,36 +249,6 @@ class Accept(Protocol):
     async def outcome(self, channel: str, account: str, external_id: str, *, wait: float = 0.0) -> Outcome | None:
         """What became of an accepted item, waiting up to `wait` seconds for it to leave 'pending'; None if unknown."""
         ...
-
-
-class Elsewhere(NamedTuple):
-    """Where answers go too that nobody reads on their own channel."""
-
-    seconds: float
-    """How long an answer stays unread before."""
-    channel: str
-    account: str
-    """Our address there."""
-
-
-class WayIn(NamedTuple):
-    """Where customers reach a channel, for people to read."""
-
-    name: str
-    """What it is: 'SMTP', the title of a form."""
-    address: str
-    """An address to write to, or to open in a browser where it begins with http."""
-    detail: str = ""
-    """What else one must know."""
-
-
-class Rate(NamedTuple):
-    """A pace that a provider asks for: `burst` messages at once, then one each 1/`per_second` seconds."""
-
-    key: str
-    """Who keeps to it together: a number of ours, or a pair of numbers."""
-    per_second: float
-    burst: float = 1.0
 
 
 class Channel:

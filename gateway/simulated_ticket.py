@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 OPENS, CLOSES = 9, 18
 HOURS = {"urgent": 0.6, "high": 1.6, "normal": 3.4}
 """Working hours until an answer, about the middle, by priority."""
-COMMITMENTS = {"urgent": 8, "high": 24, "normal": 72}
+COMMITMENTS = {"urgent": 2, "high": 6, "normal": 24}
 STAGES = {
     "open": "new",
     "in_progress": "in_progress",

@@ -229,7 +229,7 @@ _WITHDRAW = text(
 _RESOLVED = text(
     """
     SELECT id, subject, contact_id, language, answer_channel, answer_address, answer_account, conversation,
-        assignee_id, participants, resolved_at
+        assignee_id, resolved_at, now() AS now
     FROM ticket
     WHERE status = 'resolved' AND merged_into IS NULL AND resolved_at < now() - make_interval(secs => :seconds)
       AND NOT EXISTS (SELECT FROM solved_question WHERE ticket_id = ticket.id AND answer = '')
@@ -245,7 +245,7 @@ _SILENT = text("SELECT ticket_id FROM solved_question WHERE answer = '' AND clos
 _CLOSED = text(
     """
     SELECT id, subject, contact_id, language, answer_channel, answer_address, answer_account, conversation,
-        assignee_id, participants
+        assignee_id, now() AS now
     FROM ticket
     WHERE status = 'closed' AND merged_into IS NULL AND id IN (
         SELECT ticket_id FROM solved_question

@@ -44,7 +44,7 @@ class AgentNotice(SQLModel, table=True):
     source: str = words()
     """event:…, message:…, mention:…, answer:…: what it is about."""
     kind: str = words()
-    """assigned, replied, mentioned, warning, breach, incident, undelivered; answer: what became of one of theirs."""
+    """assigned, replied, mentioned …: a key of the texts; answer, code, forged: what became of what they wrote."""
     detail: str = words()
     urgent: bool = False
     """Told in quiet hours too."""
@@ -109,7 +109,8 @@ async def collect(connection: AsyncConnection) -> int:
                 found += (await connection.execute(statement, {"done": mark.done})).rowcount
         if mark.newest > mark.done or mark.seen > mark.done:
             await connection.execute(_MOVE, {"source": source, "newest": mark.newest})
-    found += (await connection.execute(_MENTIONED)).rowcount
+    for statement in (_MENTIONED, _SURGE):
+        found += (await connection.execute(statement)).rowcount
     return found
 
 
@@ -290,7 +291,27 @@ _MENTIONED = text(
     {_ONCE}
     """
 )
-_SOURCES = {"event": (_ASSIGNED, _CLOCK, _UNDELIVERED), "message": (_REPLIED,)}
+_WATCHING = f"agent.role IN ('supervisor', 'administrator') AND {_AGENT}"
+_UNASSIGNED = text(
+    f"""
+    {_INSERT}
+    SELECT agent.id, event.ticket_id, 'event:' || event.id, 'unassigned', '', false
+    FROM ticket_event AS event JOIN agent ON {_WATCHING}
+    WHERE event.id > :done AND event.kind = 'unassigned'
+    {_ONCE}
+    """
+)
+_SURGE = text(
+    f"""
+    WITH raised AS (UPDATE incident SET told_at = now() WHERE told_at IS NULL RETURNING id, subject, category)
+    {_INSERT}
+    SELECT agent.id, NULL, 'incident:' || raised.id, 'surge', coalesce(nullif(raised.subject, ''), raised.category),
+        true
+    FROM raised JOIN agent ON {_WATCHING}
+    {_ONCE}
+    """
+)
+_SOURCES = {"event": (_ASSIGNED, _CLOCK, _UNDELIVERED, _UNASSIGNED), "message": (_REPLIED,)}
 _OWING = text("SELECT DISTINCT agent_id FROM agent_notice WHERE told_at IS NULL")
 _OWED = text(
     """

@@ -108,8 +108,6 @@ class Order(msgspec.Struct, frozen=True):
     type: str
     backwards: bool
     read: Callable[[str], Any]
-    beside: str = ""
-    """What must be joined for the key."""
 
 
 def _moment(said: str) -> datetime:
@@ -122,7 +120,7 @@ CLOCK = "LEFT JOIN ticket_clock AS clock ON clock.ticket_id = ticket.id"
 ORDERS = {
     "newest": Order("ticket.id", "bigint", True, int),
     "oldest": Order("ticket.id", "bigint", False, int),
-    "due": Order(DUE, "timestamptz", False, _moment, CLOCK),
+    "due": Order(DUE, "timestamptz", False, _moment),
     "priority": Order("array_position(cast('{urgent,high,normal,low}' AS text[]), ticket.priority)", "int", False, int),
     "activity": Order("ticket.updated_at", "timestamptz", True, _moment),
 }
@@ -150,7 +148,9 @@ async def listing(
         beyond = f"({by.key}, ticket.id) {'<' if by.backwards else '>'} (cast(:key AS {by.type}), :id)"
         values |= {"key": place[0], "id": place[1]}
     way = "DESC" if by.backwards else "ASC"
-    statement = _LISTING.format(condition=f"{condition} AND {beyond}", key=by.key, way=way, beside=by.beside)
+    choice = _BY_CLOCK if by.key == DUE else _BY_KEY
+    chosen = choice.format(condition=f"{condition} AND {beyond}", key=by.key, way=way)
+    statement = _LISTING.format(chosen=chosen, way=way)
     await connection.execute(_PLAN)
     rows = (await connection.execute(text(statement), {**values, "most": most + 1})).all()
     lines = [_line(row, f"{_said(row.key)}|{row.number}") for row in rows[:most]]
@@ -288,11 +288,21 @@ _BESIDE = f"""
         ORDER BY id DESC LIMIT 1
     ) AS last ON true
 """
+_BY_KEY = """
+    SELECT ticket.id, {key} AS key FROM ticket WHERE {condition} ORDER BY {key} {way}, ticket.id {way} LIMIT :most
+"""
+# Two walks, each along an index and no longer than a page: those whose clock runs, then those whose clock does not.
+_BY_CLOCK = """
+    SELECT id, key FROM (
+        (SELECT ticket.id, clock.due_at AS key FROM ticket_clock AS clock JOIN ticket ON ticket.id = clock.ticket_id
+         WHERE clock.due_at IS NOT NULL AND {condition} ORDER BY clock.due_at, ticket.id LIMIT :most)
+        UNION ALL
+        (SELECT ticket.id, 'infinity' FROM ticket LEFT JOIN ticket_clock AS clock ON clock.ticket_id = ticket.id
+         WHERE clock.due_at IS NULL AND {condition} ORDER BY ticket.id LIMIT :most)
+    ) AS walked ORDER BY key, id LIMIT :most
+"""
 _LISTING = f"""
-    WITH chosen AS (
-        SELECT ticket.id, {{key}} AS key FROM ticket {{beside}} WHERE {{condition}}
-        ORDER BY {{key}} {{way}}, ticket.id {{way}} LIMIT :most
-    )
+    WITH chosen AS ({{chosen}})
     SELECT chosen.key, {_SHOWN} FROM chosen JOIN ticket ON ticket.id = chosen.id {_BESIDE}
     ORDER BY chosen.key {{way}}, chosen.id {{way}}
 """

@@ -36,6 +36,10 @@ LONGEST = 20_000
 SETTLED_MINUTES = 5
 """A transaction that drew a message id earlier than this has ended."""
 LONGEST_QUESTION = 200
+FEW = 2_000
+"""Tickets that are looked at one by one, where a filter lets no more through."""
+FIRST_HITS = 1_000
+"""Matching messages that are looked at first: for words that stand everywhere they are enough."""
 
 
 class MessageSearch(SQLModel, table=True):
@@ -104,26 +108,34 @@ async def find(
     seen, given = visible(actor)
     top = int(await connection.scalar(_NEWEST) or 0)
     top = min(top, before - 1) if before else top
-    await connection.execute(_PLAN)
+    for setting in _PLAN:
+        await connection.execute(setting)
     found: list[Found] = []
-    for block in _blocks(top):
+    for block, hits in _steps(top):
         statement = text(_FIND.format(visible=seen, condition=condition))
         bound = {"words": words[:LONGEST_QUESTION], "block": block, "top": top, "most": most, **given, **(values or {})}
-        rows = (await connection.execute(statement, bound)).all()
+        rows = (await connection.execute(statement, {**bound, "hits": hits or None})).all()
         found = [Found(row.number, row.message_id) for row in rows]
         if len(found) >= most:
             break
+        if hits and (few := await _few(connection, seen, condition, bound)) is not None:
+            rows = (await connection.execute(_AMONG, {**bound, "tickets": few})).all()
+            return [Found(row.number, row.message_id) for row in rows]
     return found
 
 
-def _blocks(top: int) -> Sequence[str]:
-    """The lexemes of where to look, one after the other: '' is everywhere."""
+async def _few(connection: AsyncConnection, seen: str, condition: str, bound: dict[str, Any]) -> list[int] | None:
+    """The tickets that are let through at all, where they are few: then each is looked at. None where they are many."""
+    statement = text(_LET_THROUGH.format(visible=seen, condition=condition))
+    numbers = list((await connection.execute(statement, {**bound, "few": FEW + 1})).scalars())
+    return numbers if len(numbers) <= FEW else None
+
+
+def _steps(top: int) -> Sequence[tuple[str, int]]:
+    """Where to look, one after the other: the lexemes of blocks ('' is everywhere), and the newest hits (0: all)."""
     small, large = top >> SMALL, top >> LARGE
-    return (
-        f"'§s{small}' | '§s{small - 1}'",
-        f"'§l{large}' | '§l{large - 1}'",
-        "",
-    )
+    near, far = f"'§s{small}' | '§s{small - 1}'", f"'§l{large}' | '§l{large - 1}'"
+    return ((near, FIRST_HITS), (near, 0), (far, 0), ("", 0))
 
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(113703962732548)")
@@ -161,16 +173,27 @@ _ADVANCE = text(
 )
 _NEWEST = text("SELECT max(message_id) FROM message_search")
 # The plan depends on how rare the words are.
-_PLAN = text("SET LOCAL plan_cache_mode = force_custom_plan")
-_FIND = """
-    WITH hit AS MATERIALIZED (
-        SELECT message_id FROM message_search
-        WHERE words @@ (CASE WHEN cast(:block AS text) = '' THEN search_question(:words)
-                        ELSE search_question(:words) && cast(:block AS tsquery) END)
-          AND message_id <= :top
+_PLAN = (text("SET LOCAL plan_cache_mode = force_custom_plan"), text("SET LOCAL enable_seqscan = off"))
+_MATCHES = """words @@ (CASE WHEN cast(:block AS text) = '' THEN search_question(:words)
+    ELSE search_question(:words) && cast(:block AS tsquery) END) AND message_search.message_id <= :top"""
+# Materialised before it is ordered: how often a phrase stands somewhere is beyond the planner's guess, and it would
+# walk all messages backwards instead of asking the index.
+_FIND = f"""
+    WITH matching AS MATERIALIZED (SELECT message_id FROM message_search WHERE {_MATCHES}),
+    hit AS MATERIALIZED (
+        SELECT message_id FROM matching ORDER BY message_id DESC LIMIT cast(:hits AS bigint)
     )
     SELECT ticket.id AS number, max(hit.message_id) AS message_id
     FROM hit JOIN message ON message.id = hit.message_id JOIN ticket ON ticket.id = message.ticket_id
-    WHERE {visible} AND {condition}
+    WHERE {{visible}} AND {{condition}}
     GROUP BY ticket.id ORDER BY max(hit.message_id) DESC LIMIT :most
 """
+_LET_THROUGH = "SELECT ticket.id FROM ticket WHERE {visible} AND {condition} LIMIT :few"
+_AMONG = text(
+    """
+    SELECT message.ticket_id AS number, max(message.id) AS message_id
+    FROM message JOIN message_search ON message_search.message_id = message.id
+    WHERE message.ticket_id = ANY(:tickets) AND message.id <= :top AND words @@ search_question(:words)
+    GROUP BY message.ticket_id ORDER BY max(message.id) DESC LIMIT :most
+    """
+)

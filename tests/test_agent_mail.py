@@ -272,6 +272,30 @@ async def test_quiet_hours_hold_what_is_not_urgent(desk: Desk) -> None:
     assert await desk.rows("SELECT 1 FROM agent_notice WHERE told_at IS NULL") == []
 
 
+async def test_a_notice_holds_no_link_that_is_the_customers_alone(desk: Desk) -> None:
+    notice, _ = await asked_by_mail(desk)
+    acknowledgement = to(desk, "claire@example.com")[0]
+    assert "https://desk.example.org/t/" in body(acknowledgement)
+    assert "/t/" not in body(notice)
+
+
+async def test_supervisors_are_told_of_a_surge_and_of_what_nobody_has(desk: Desk) -> None:
+    await staffed(desk)
+    await desk.rows("UPDATE agent SET notify_channel = 'email' RETURNING id")
+    await desk.send(letter(Message_ID="<a@x>"))
+    await desk.settle()
+    await desk.rows("INSERT INTO ticket_event (ticket_id, actor, kind) VALUES (1, 'idle', 'unassigned') RETURNING id")
+    await desk.rows(
+        "INSERT INTO incident (state, basis, subject) VALUES ('suspected', 'subject', 'Panne de site') RETURNING id"
+    )
+    assert await notices(desk) == 4
+    assert to(desk) == []
+    told = "".join(body(mail) for mail in to(desk, "sonia@example.org"))
+    assert "Panne de site" in told
+    assert "Personne n’a ce ticket" in told
+    assert await notices(desk) == 0
+
+
 async def test_who_may_not_see_the_ticket_is_told_nothing(desk: Desk) -> None:
     crew = await staffed(desk)
     await desk.send(letter(Message_ID="<a@x>"))

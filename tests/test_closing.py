@@ -155,14 +155,17 @@ async def test_silence_closes_and_then_a_score_is_asked_for_once(desk: Desk) -> 
         ("stopped", "UPDATE identity SET stopped_at = now() RETURNING 1"),
         ("blocked", "UPDATE identity SET blocked_until = now() + interval '1 day' RETURNING 1"),
         ("machine", """UPDATE message SET reasons = '{"acknowledge": "A5: it says so"}' RETURNING 1"""),
+        ("late", "UPDATE ticket SET resolved_at = now() - interval '3 days' RETURNING 1"),
         ("no_way", "UPDATE ticket SET answer_address = '' RETURNING 1"),
     ],
 )  # fmt: skip
 async def test_who_must_not_be_written_to_is_asked_nothing(desk: Desk, why: str, statement: str) -> None:
     await desk.send(letter())
     await desk.settle()
+    async with desk.database.engine.begin() as connection:
+        await life.change(connection, ADA, 1, {"status": "resolved"}, cycle=Cycle.of(desk.settings))
     await desk.rows(statement)
-    assert await resolve(desk) == 0
+    assert await work(desk) == 0
     [row] = await desk.rows("SELECT asked, why FROM solved_question")
     assert tuple(row) == (False, why)
     await desk.rows("UPDATE solved_question SET closes_at = now() RETURNING 1")

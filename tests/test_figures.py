@@ -42,7 +42,7 @@ async def test_every_figure_of_a_history_made_by_hand_is_the_one_that_it_must_be
         "first_contact": pytest.approx(1 / 2),
         "reopen_rate": pytest.approx(1 / 2),
         "transfers": pytest.approx(1 / 2),
-        "kept": pytest.approx(1 / 2),
+        "kept": pytest.approx(1.0),
         "csat": pytest.approx(3.5),
         "by_article": 0,
         "cost": pytest.approx((2 * 10 + 3 * 20) / 60 * 30 / 2 + 0.5),
@@ -54,7 +54,8 @@ async def test_every_figure_of_a_history_made_by_hand_is_the_one_that_it_must_be
     assert response.mean == pytest.approx((3 + 2 + 1) / 3 * HOUR)
     assert (response.median, response.p90) == (1.5 * HOUR, 3 * HOUR)
     assert (resolution.mean, resolution.p90) == ((3 + 22) / 2 * HOUR, 22 * HOUR)
-    assert found.times["resolution", "worked"].p90 == 12 * HOUR, "ten hours were the customer's"
+    assert found.times["resolution", "worked"].p90 == 2 * HOUR, "nine to eleven; then it was the customer's, then night"
+    assert found.times["first", "worked"].mean == 1 * HOUR, "nobody works on Saturday night"
 
 
 async def test_every_picture_of_that_history_is_the_one_that_it_must_be(past: Histories) -> None:
@@ -76,6 +77,15 @@ async def test_every_picture_of_that_history_is_the_one_that_it_must_be(past: Hi
     lines = {line.agent: (line.assigned, line.treated, line.csat) for line in found.agents}
     assert lines == {7: (1, 1, 5.0), 8: (1, 1, 2.0)}
     assert await past.wrong() == []
+
+
+async def test_a_commitment_is_missed_by_a_minute_of_business_time(past: Histories) -> None:
+    friday = paris("2026-04-10 17:00")
+    for minutes in (0, 1):
+        number = await past.ticket(friday, commitment_hours=2)
+        await past.became(number, paris(f"2026-04-13 10:0{minutes}"), "status", "resolved")
+    found = (await past.figures(friday, friday + timedelta(days=4))).now.totals
+    assert (found["kept"], found["missed"], found["resolution_worked"]) == (1, 1, 4 * HOUR + 60)
 
 
 async def test_filters_leave_what_they_name_and_the_period_before_is_compared(past: Histories) -> None:

@@ -11,10 +11,10 @@ import pytest
 from config.letters import letter
 from config.pages import TEMPLATES
 
+FOLDERS = ("chat", "portal", "staff", "account", "agents", "closing", "survey", "quarantine", "alarm", "operations")
 
-@pytest.mark.parametrize(
-    "folder", ["chat", "portal", "staff", "account", "agents", "quarantine", "alarm", "operations"]
-)
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_both_languages_say_the_same_things(folder: str) -> None:
     texts = tomllib.loads((TEMPLATES / folder / "texts.toml").read_text("utf-8"))
 
@@ -38,9 +38,10 @@ def test_both_languages_say_the_same_things(folder: str) -> None:
     assert places(texts["fr"]) == places(texts["en"])
 
 
-@pytest.mark.parametrize("name", ["link", "absence"])
+@pytest.mark.parametrize("name", ["link", "absence", "solved", "satisfaction"])
 def test_letters_name_the_same_values_in_both_languages(name: str) -> None:
-    values = {"number": "7", "lines": "words", "link": ""}
+    values = {"number": "7", "lines": "words", "link": "", "yes": "", "no": "", "days": "5"}
+    values |= dict.fromkeys(("one", "two", "three", "four", "five"), "")
     for language in ("fr", "en", "xx"):
         subject, body = letter(name, language, **values)
         assert "7" in subject

@@ -4,10 +4,10 @@
     no answer for days      → closed (models.closing:solved, "silence")
     closed after a question → how satisfied, 1 to 5: once a ticket, once a contact within some weeks
 
-Machines, blocked addresses, those that said STOP, closed windows and what was resolved days ago are asked nothing: such
-tickets close by time alone, and the row says why. Enters: what is due. Leaves: messages of the ticket, notices of the
-outbox, rows of `solved_question` and `satisfaction`, in one transaction. May fail with what the database raises; then
-nothing has changed, and the next look finds the same.
+Machines, blocked addresses, those that said STOP, closed windows and what was resolved days ago are asked nothing:
+such tickets close by time alone, and the row says why. Enters: what is due. Leaves: messages of the ticket, notices of
+the outbox, rows of `solved_question` and `satisfaction`, in one transaction. May fail with what the database raises;
+then nothing has changed, and the next look finds the same.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from models.seals import own_message_id, reply_token
 from workers.batch import Office
 
 AT_ONCE = 50
-ASKED_WITHIN = timedelta(days=1)
-"""What was resolved longer ago, in a time without this question or while no worker ran, is asked no more."""
+LATE = timedelta(days=2)
+"""What was resolved longer ago is not asked about: who was down, or begins to ask, leaves old matters alone."""
 ACTOR = step("closing")
 NUMERALS = ("one", "two", "three", "four", "five")
 
@@ -66,14 +66,13 @@ class Closing:
 
     async def _ask(self, connection: AsyncConnection, ticket: Any) -> bool:
         limits = self.office.settings.closing
-        now = await connection.scalar(text("SELECT now()"))
-        late = ticket.resolved_at < now - ASKED_WITHIN
-        why = "switched_off" if not limits.ask else "late" if late else await self._why_not(connection, ticket)
+        now, since = ticket.now, ticket.resolved_at
+        why = "switched_off" if not limits.ask else "late" if now - since > LATE else ""
+        why = why or await self._why_not(connection, ticket)
         if why == "busy":
             return False
-        await closing.ask(
-            connection, ticket.id, closes_at=now + timedelta(days=limits.close_days), asked=not why, why=why
-        )
+        closes_at = (since if why else now) + timedelta(days=limits.close_days)
+        await closing.ask(connection, ticket.id, closes_at=closes_at, asked=not why, why=why)
         if why:
             return False
         language = self._language(ticket)
@@ -104,7 +103,7 @@ class Closing:
         language = self._language(ticket)
         spoken, link = (
             self._texts[language],
-            await self._link(connection, ticket, await connection.scalar(text("SELECT now()"))),
+            await self._link(connection, ticket, ticket.now),
         )
         if ticket.conversation:
             subject, words = "", spoken["satisfaction"].format(number=ticket.id)

@@ -50,11 +50,26 @@ def subject(story: Story, language: str) -> str:
     return f"[#{story.number}] {printable[:150] or words(language)['untitled']}"
 
 
-def news(kinds: Sequence[str], details: Sequence[str], language: str) -> list[str]:
+def news(kinds: Sequence[str], details: Sequence[str], language: str, zone: ZoneInfo) -> list[str]:
     """What happened, each thing once."""
-    table = words(language)["kinds"]
-    told = [table[kind].format(detail=detail) for kind, detail in zip(kinds, details, strict=True) if kind in table]
+    text = words(language)
+    told = [
+        text["kinds"][kind].format(detail=_promise(detail, text, zone))
+        for kind, detail in zip(kinds, details, strict=True)
+        if kind in text["kinds"]
+    ]
     return list(dict.fromkeys(told))
+
+
+def _promise(detail: str, text: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """`first_response 2026-11-25T15:00:00Z`, as clocks note it, in words; anything else as it is."""
+    what, _, due = detail.partition(" ")
+    if what not in text["promises"]:
+        return " ".join(detail.split())[:300]
+    try:
+        return str(text["promises"][what].format(time=moment(datetime.fromisoformat(due), zone)))
+    except ValueError:
+        return str(text["promises"][what].format(time="?"))
 
 
 def long(

@@ -64,7 +64,9 @@ class Notify:
 
     async def _one(self, connection: AsyncConnection, member: Member, owed: Owed) -> bool:
         """Tell all that is owed of one ticket. False where it concerns them no longer, or they cannot be reached."""
-        about = await story(connection, owed.ticket_id, member.actor) if owed.ticket_id else None
+        if owed.ticket_id is None:
+            return await self._surge(connection, member, owed)
+        about = await story(connection, owed.ticket_id, member.actor)
         if about is None or not about.visible:
             return False
         mine = about.assignee == member.id
@@ -77,7 +79,8 @@ class Notify:
         if way is None:
             return False
         language = language_of(member, self.office)
-        headlines = notice_text.news([kind for kind, _ in both], [detail for _, detail in both], language)
+        kinds, details = [kind for kind, _ in both], [detail for _, detail in both]
+        headlines = notice_text.news(kinds, details, language, zone_of(member))
         if way.line.telephone:
             words = notice_text.short(
                 about,
@@ -103,4 +106,16 @@ class Notify:
         key = f"notice:{member.id}:{owed.first}"
         await tell(connection, self.office, member, way, key=key, subject=subject, words=words, story=about)
         log.info("agent_told", agent_id=member.id, ticket_id=about.number, kinds=sorted({kind for kind, _ in both}))
+        return True
+
+    async def _surge(self, connection: AsyncConnection, member: Member, owed: Owed) -> bool:
+        """Tell who watches over all tickets that many of one kind came in."""
+        way = await way_to(connection, member, self.office)
+        lines = notice_text.news(owed.kinds, owed.details, language_of(member, self.office), zone_of(member))
+        if way is None or not lines or not member.actor.may("all_tickets"):
+            return False
+        key = f"notice:{member.id}:{owed.first}"
+        words = "\n".join([*lines, f"{self.office.settings.base_url}/console"])
+        await tell(connection, self.office, member, way, key=key, subject=lines[0][:120], words=words)
+        log.info("agent_told", agent_id=member.id, ticket_id=None, kinds=sorted(set(owed.kinds)))
         return True

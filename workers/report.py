@@ -79,9 +79,9 @@ def due(settings: Settings, now: datetime) -> Period:
 async def make(connection: AsyncConnection, settings: Settings, period: Period, language: str, now: datetime) -> Made:
     """The report of a period."""
     found = await answer(connection, period, Choice(), settings.statistics.cost)
-    wording = Wording(found, language, settings.statistics.cost.currency)
     from models.statistics.paper import paper  # here, since drawing wants 15 MB that are seldom needed
 
+    wording = Wording(found, language, settings)
     pdf = await asyncio.to_thread(paper, wording, now.astimezone(ZoneInfo(settings.statistics.timezone)))
     words = wording.text["report"]
     days = {"from": wording.day(period.first), "to": wording.day(period.last)}

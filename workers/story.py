@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import page_link
 from models.actor import Actor, visible
 from models.answer_window import Window, window
 
@@ -46,7 +47,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the agent may see it now."""
     window: Window
     said: tuple[Said, ...]
-    """Newest first."""
+    """Newest first, without what we sent by ourselves and without links that are a customer's alone."""
 
 
 async def story(connection: AsyncConnection, number: int, actor: Actor, *, most: int = MOST_MESSAGES) -> Story | None:
@@ -84,7 +85,7 @@ async def story(connection: AsyncConnection, number: int, actor: Actor, *, most:
                 channel=one.channel,
                 sender=one.sender_name or one.sender,
                 address=one.sender,
-                words=one.words,
+                words=page_link.veil(one.words),
                 files=tuple(one.files),
                 at=one.created_at,
             )
@@ -103,6 +104,8 @@ _SAID = text(
     SELECT direction, channel, sender, sender_name, coalesce(nullif(reply_text, ''), text) AS words, created_at,
         ARRAY(SELECT coalesce(nullif(filename, ''), content_type) FROM attachment WHERE message_id = message.id
               ORDER BY id) AS files
-    FROM message WHERE ticket_id = :number AND direction IN ('in', 'out', 'note') ORDER BY id DESC LIMIT :most
+    FROM message
+    WHERE ticket_id = :number AND (direction IN ('in', 'note') OR direction = 'out' AND sender LIKE 'agent:%')
+    ORDER BY id DESC LIMIT :most
     """
 )

@@ -21,7 +21,7 @@ from gateway.console.desk import Desk, number_in
 from gateway.console.words import actor as words_of_actor
 from gateway.operations.numerals import octets
 from gateway.staff import actor_of, language_of
-from models import answer_window, canned_text, dossier, life
+from models import answer_window, canned_text, dossier, life, suggestion
 from models.answer_window import Window
 from models.assignment import because
 from models.dossier import Dossier
@@ -29,6 +29,9 @@ from models.ticket import COMMITMENT_HOURS, PRIORITIES, STATUSES
 
 PARTS = {"conversation": "conversation.html", "side": "side.html"}
 NOTICES = {"sent", "noted", "changed", "nothing_changed", "dismissed"}
+WORKED_ON = ("open", "in_progress")
+SUGGESTED = 3
+"""Solved tickets that said the same, offered while a ticket waits for us."""
 LINKS = ("related", "duplicate", "parent")
 
 
@@ -62,16 +65,22 @@ class TicketPages:
                 return self._desk.refused(request, 404)
             language = whole.language if whole.language in self._desk.languages else self._desk.languages[0]
             texts = await canned_text.texts(connection, actor, language=language)
+            part = PARTS.get(request.query.get("part", "")) if not given.why else None
+            like = (
+                await suggestion.similar(connection, actor, number, most=SUGGESTED)
+                if part != PARTS["conversation"] and whole.status in WORKED_ON
+                else []
+            )
             window = await answer_window.window(
                 connection, whole.answer_channel, whole.answer_account, whole.answer_address
             )
         values = {
             **await self._values(request, whole, window),
             "given": given,
+            "similar": like,
             "texts": [(text, self._filled(text.content, whole, actor.name)) for text in texts],
         }
-        part = PARTS.get(request.query.get("part", ""))
-        if part is not None and not given.why:
+        if part is not None:
             html = self._desk.pages.fragment(request, part, **values)
             return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
         response = self._desk.pages.page(

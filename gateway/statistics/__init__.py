@@ -34,7 +34,7 @@ from models.statistics.basis import basis_of
 from models.statistics.choice import Choice, Tickets
 from models.statistics.period import Period, period_of
 from models.statistics.read import counted, names_of
-from models.statistics.wording import Wording
+from models.statistics.wording import Labels, Wording
 
 FOLDER = TEMPLATES / "statistics"
 Response = TypeVar("Response", bound=web.StreamResponse)
@@ -77,9 +77,7 @@ class _Desk:
         """The page."""
         found = await self._answer(request)
         language = language_of(request)
-        shown = view.Shown(
-            Wording(found, language, self._settings.statistics.cost.currency), request.query, self._period(request)
-        )
+        shown = view.Shown(Wording(found, language, self._settings), request.query, self._period(request))
         return self.pages.page(request, "statistics.html", title=shown.text["title"], shown=shown)
 
     async def state(self, _request: web.Request) -> web.Response:
@@ -101,7 +99,9 @@ class _Desk:
             found = await rows.page(connection, asked, actor, below=int(below[:18]) if below.isdecimal() else 0)
             number = await rows.count(connection, asked, actor)
             names = await names_of(connection)
-        listed = view.Listed(found, number, asked, names, language_of(request), request.query)
+        language = language_of(request)
+        labels = Labels(self._settings, language)
+        listed = view.Listed(found, number, asked, names, labels, language, request.query)
         return self.pages.page(request, "tickets.html", title=listed.title, listed=listed)
 
     async def csv(self, request: web.Request) -> web.StreamResponse:
@@ -130,9 +130,9 @@ class _Desk:
     async def report(self, request: web.Request) -> web.Response:
         """The report of the period."""
         found, language = await self._answer(request), language_of(request)
-        wording = Wording(found, language, self._settings.statistics.cost.currency)
         from models.statistics.paper import paper  # here, since drawing wants 15 MB that are seldom needed
 
+        wording = Wording(found, language, self._settings)
         body = await asyncio.to_thread(paper, wording, datetime.now(UTC).astimezone(self._basis.zone))
         response = web.Response(body=body, content_type="application/pdf")
         response.headers["Content-Disposition"] = f'attachment; filename="{_name(self._period(request), "pdf")}"'

@@ -16,8 +16,8 @@ from models.statistics.choice import NARROWER, Tickets
 from models.statistics.period import NAMES, Period
 from models.statistics.rows import PAGE
 from models.statistics.tables import DIMENSIONS
-from models.statistics.times import CLOCKS, SAMPLE, TIMES, Spread
-from models.statistics.wording import SLICES, Bar, Wording, address, words
+from models.statistics.times import CLOCKS, EXACT, TIMES, Spread
+from models.statistics.wording import SLICES, Bar, Labels, Wording, address
 
 KEPT = ("period", "from", "to", "clock", "lang", *DIMENSIONS)
 """What of a query goes along to other pages."""
@@ -48,7 +48,7 @@ class Shown:
         self.clock = query.get("clock", "seconds") if query.get("clock") in CLOCKS else "seconds"
         self.kpis = {kpi.name: kpi for kpi in self.answer.kpis}
         self.empty = not any(self.answer.now.totals.values())
-        self.sampled = max(self.answer.now.totals["created"], self.answer.now.totals["resolved"]) > SAMPLE
+        self.sampled = max(self.answer.now.totals["created"], self.answer.now.totals["resolved"]) > EXACT
 
     def list_of(self, figure: str, **narrower: str) -> str:
         """The address of the tickets behind a number."""
@@ -156,11 +156,12 @@ class Listed:
         number: int,
         asked: Tickets,
         names: Mapping[int, str],
+        labels: Labels,
         language: str,
         query: Mapping[str, str],
     ) -> None:
         self.rows, self.language, self._query = found[:PAGE], language, query
-        self.text = words(language)
+        self.text, self.label = labels.text, labels.of
         self.more = len(found) > PAGE
         self.paged = bool(query.get("below"))
         parts = [str(self.text["figure"][asked.figure])]
@@ -178,13 +179,6 @@ class Listed:
         if name == "csat":
             return f"{value}/5"
         return self.label(name, value) if name != "contact_id" else f"{self.text['chart']['customer']} {value}"
-
-    def label(self, aspect: str, value: Any) -> str:
-        """How a value is called."""
-        known = self.text.get(aspect)
-        if value in ("", None):
-            return str(self.text["none"])
-        return str(known.get(value, value)) if isinstance(known, Mapping) else str(value)
 
     def to(self, path: str, **more: object) -> str:
         """The address of a page with the same question."""

@@ -14,6 +14,7 @@ raises.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, text
@@ -24,9 +25,9 @@ from config.database import to_json
 from models.actor import Actor
 from models.columns import Moment, document, key, link, moment
 from models.keys import message_key
-from models.life.cycle import Cycle
+from models.life.cycle import ENDED, Cycle
 from models.life.refusals import NotAllowed
-from models.life.row import Change, Done, keys, lock, lock_one, merged, note
+from models.life.row import Change, Done, keys, lock, lock_one, merged, note, shown
 
 MOST_MOVED = 500
 
@@ -44,7 +45,8 @@ class Merge(SQLModel, table=True):
     ticket_id: int = link("ticket.id", nullable=False)
     into_id: int = link("ticket.id", nullable=False)
     before: dict[str, object] = document()
-    """Of the merged ticket: status, stage, resolved_at; of the survivor: participants, guests, conversation."""
+    """Of the merged ticket: status, stage, resolved_at, snoozed_until; of the survivor: participants, guests,
+    conversation."""
     last_message: int = Field(sa_column=Column(BigInteger, nullable=False))
     """The newest message at that time: what is newer arrived in the survivor, and stays there."""
     at: Moment = moment(now=True)
@@ -62,10 +64,13 @@ async def merge(connection: AsyncConnection, actor: Actor, number: int, into: in
             raise merged(row)
     if gone.contact_id != kept.contact_id:
         raise NotAllowed("other_contact", f"Tickets {number} and {into} are of different contacts; link them instead.")
+    if kept.status in ENDED and gone.status not in ENDED:
+        raise NotAllowed("into_ended", f"Ticket {into} is {kept.status}, and {number} is not: reopen it first.")
     before = {
         "status": gone.status,
         "stage": gone.stage,
         "resolved_at": gone.resolved_at.isoformat() if gone.resolved_at else None,
+        "snoozed_until": gone.snoozed_until.isoformat() if gone.snoozed_until else None,
         "participants": list(kept.participants),
         "guests": list(kept.guests),
         "conversation": kept.conversation,
@@ -83,6 +88,7 @@ async def merge(connection: AsyncConnection, actor: Actor, number: int, into: in
     await connection.execute(_GO, {"id": number, "into": into})
     change = Change("merged", "", str(into))
     ended = [] if gone.status == "closed" else [Change("status", gone.status, "closed")]
+    ended += [Change("snoozed", shown(gone.snoozed_until), "")] if gone.snoozed_until else []
     await note(connection, actor, number, [change, *ended])
     await note(connection, actor, into, [Change("merged_from", "", str(number))])
     return Done(number=number, changes=(change, *ended), keys=keys(gone, kept))
@@ -110,6 +116,8 @@ async def unmerge(connection: AsyncConnection, actor: Actor, number: int) -> Don
     await connection.execute(_UNDONE, {"id": record.id})
     change = Change("merged", str(kept.id), "")
     reopened = [] if before["status"] == "closed" else [Change("status", "closed", str(before["status"]))]
+    if put_off := before.get("snoozed_until"):
+        reopened.append(Change("snoozed", "", shown(datetime.fromisoformat(put_off))))
     await note(connection, actor, number, [change, *reopened])
     await note(connection, actor, kept.id, [Change("merged_from", str(number), "")])
     return Done(number=number, changes=(change, *reopened), keys=keys(gone, kept))
@@ -158,7 +166,7 @@ async def unsplit(connection: AsyncConnection, actor: Actor, number: int) -> Don
 
 def before_of(before: dict[str, Any]) -> dict[str, Any]:
     """The merged ticket's own part of what was remembered."""
-    return {name: before[name] for name in ("status", "stage", "resolved_at")}
+    return {name: before.get(name) for name in ("status", "stage", "resolved_at", "snoozed_until")}
 
 
 _REMEMBER = text(
@@ -199,7 +207,8 @@ _BACK = text(
 _RETURN = text(
     """
     UPDATE ticket SET merged_into = NULL, status = :status, stage = :stage, message_count = :count,
-        resolved_at = cast(cast(:resolved_at AS text) AS timestamptz), updated_at = now()
+        resolved_at = cast(cast(:resolved_at AS text) AS timestamptz), updated_at = now(),
+        snoozed_until = cast(cast(:snoozed_until AS text) AS timestamptz)
     WHERE id = :id
     """
 )

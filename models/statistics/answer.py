@@ -18,7 +18,7 @@ from models.statistics.choice import Choice
 from models.statistics.kpi import Kpi, kpis, share
 from models.statistics.period import Period
 from models.statistics.read import Figures, counted, figures, names_of, sums, values_of
-from models.statistics.times import CLOCKS, TIMES, Times, mean, times
+from models.statistics.times import CLOCKS, TIMES, Times, mean, means, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Answer:
             },
             "times": {
                 what: {clock: asdict(self.times[what, clock]) for clock in CLOCKS}
-                | {"before": {clock: asdict(self.times_before[what, clock]) for clock in CLOCKS}}
+                | {"mean_before": {clock: self.times_before[what, clock].mean for clock in CLOCKS}}
                 for what in TIMES
             },
             "totals": self.now.totals,
@@ -99,7 +99,7 @@ async def answer(connection: AsyncConnection, period: Period, choice: Choice, co
         now=now,
         before=before,
         times=await times(connection, period, choice, now.totals),
-        times_before=await times(connection, period.before, choice, before.totals),
+        times_before=means(before.totals),
         kpis=kpis(now, before, cost),
         agents=agent_lines(now, names),
         names=names,

@@ -70,7 +70,7 @@ class Basis:
     calendar: str = ""
     """What tells this clock from another."""
 
-    VERSION = 1
+    VERSION = 2
 
     @property
     def mark(self) -> str:

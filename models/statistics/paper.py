@@ -41,11 +41,11 @@ def paper(wording: Wording, made: datetime) -> bytes:
     sheet.trend()
     sheet.pair(sheet.pie, sheet.agents_chart)
     sheet.pair(lambda x, w: sheet.bars("channel", x, w), lambda x, w: sheet.bars("product", x, w))
+    sheet.complaining()
     sheet.turn()
     sheet.times()
     sheet.all_kpis()
     sheet.agents()
-    sheet.complaining()
     sheet.finish()
     return out.getvalue()
 

@@ -21,6 +21,8 @@ from models.statistics.tables import DIMENSIONS, MEASURES
 
 Totals = Mapping[str, int]
 """Measure → sum."""
+WANTED = {"agent": MEASURES, "channel": ("created", "resolved", "answers")}
+"""The measures that are asked for by the values of a dimension; of the others, how many were created."""
 MOST_COMPLAINING = 5
 
 
@@ -61,7 +63,7 @@ class Figures:
 async def figures(connection: AsyncConnection, period: Period, choice: Choice) -> Figures:
     """Everything about a period."""
     by = await _by_dimension(connection, period, choice)
-    chosen, values = choice.condition("figure_group")
+    chosen, values = _groups(choice)
     rows = await connection.execute(text(_SHARES.format(chosen=chosen)), period.parts() | values)
     shares: dict[str, dict[str, int]] = defaultdict(dict)
     for row in rows:
@@ -70,10 +72,11 @@ async def figures(connection: AsyncConnection, period: Period, choice: Choice) -
         text(_POINTS.format(chosen=chosen)),
         {"grain": period.grain, "first": _floor(period), "last": period.last, **values},
     )
+    chosen, values = choice.condition("figure_group")
     waiting = await connection.execute(text(_OPEN.format(chosen=chosen)), values)
     return Figures(
         period=period,
-        totals=_total(by["perimeter"].values()),
+        totals=_total(by["agent"].values()),
         by=by,
         shares=shares,
         points=_filled(period, [Point(row.start, int(row.created), int(row.resolved)) for row in points]),
@@ -85,7 +88,7 @@ async def figures(connection: AsyncConnection, period: Period, choice: Choice) -
 async def sums(connection: AsyncConnection, period: Period, choice: Choice) -> Figures:
     """The sums alone, for comparison: nothing else of `Figures` is filled in."""
     by = await _by_dimension(connection, period, choice)
-    return Figures(period=period, totals=_total(by["perimeter"].values()), by=by)
+    return Figures(period=period, totals=_total(by["agent"].values()), by=by)
 
 
 async def counted(connection: AsyncConnection) -> tuple[int, datetime | None]:
@@ -108,15 +111,22 @@ async def names_of(connection: AsyncConnection) -> dict[int, str]:
 async def _by_dimension(
     connection: AsyncConnection, period: Period, choice: Choice
 ) -> dict[str, dict[Any, dict[str, int]]]:
-    chosen, values = choice.condition("figure_group")
+    chosen, values = _groups(choice)
     found: dict[str, dict[Any, dict[str, int]]] = {name: {} for name in DIMENSIONS}
     for row in await connection.execute(text(_CELLS.format(chosen=chosen)), period.parts() | values):
-        amounts = [(name, int(amount)) for name, amount in zip(MEASURES, row[len(DIMENSIONS) :], strict=True) if amount]
+        amounts = dict(zip(MEASURES, row[len(DIMENSIONS) :], strict=True))
         for name, value in zip(DIMENSIONS, row, strict=False):
-            there = found[name].setdefault(value, dict.fromkeys(MEASURES, 0))
-            for measure, amount in amounts:
-                there[measure] += amount
+            wanted = WANTED.get(name, ("created",))
+            there = found[name].setdefault(value, dict.fromkeys(wanted, 0))
+            for measure in wanted:
+                there[measure] += amounts[measure]
     return found
+
+
+def _groups(choice: Choice) -> tuple[str, dict[str, Any]]:
+    """SQL that keeps the rows of the chosen groups, '' where all are, and what it binds."""
+    chosen, values = choice.condition("figure_group")
+    return (f"AND group_id = ANY(ARRAY(SELECT id FROM figure_group WHERE {chosen}))" if values else ""), values
 
 
 async def _complaining(connection: AsyncConnection, period: Period, choice: Choice) -> list[Complaining]:
@@ -152,24 +162,23 @@ def _next_month(start: date) -> date:
     return date(start.year + start.month // 12, start.month % 12 + 1, 1)
 
 
-_SUMS = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
+_SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in MEASURES)
 _CELLS = f"""
     SELECT {", ".join(DIMENSIONS)}, {", ".join(f"together.{name}" for name in MEASURES)}
     FROM (
         SELECT group_id, {_SUMS} FROM figure_cell
-        WHERE {PARTS} AND group_id = ANY(ARRAY(SELECT id FROM figure_group WHERE {{chosen}}))
+        WHERE {PARTS} {{chosen}}
         GROUP BY group_id
     ) AS together JOIN figure_group ON id = group_id
 """
 _SHARES = f"""
     SELECT aspect, value, sum(count) AS tickets FROM figure_share
-    WHERE {PARTS} AND group_id = ANY(ARRAY(SELECT id FROM figure_group WHERE {{chosen}}))
+    WHERE {PARTS} {{chosen}}
     GROUP BY aspect, value HAVING sum(count) <> 0
 """
 _POINTS = """
     SELECT start, sum(created) AS created, sum(resolved) AS resolved FROM figure_cell
-    WHERE grain = :grain AND start BETWEEN :first AND :last
-      AND group_id = ANY(ARRAY(SELECT id FROM figure_group WHERE {chosen}))
+    WHERE grain = :grain AND start BETWEEN :first AND :last {chosen}
     GROUP BY start ORDER BY start
 """
 _OPEN = """

@@ -45,7 +45,7 @@ MEASURES = (
     "csat_sum",
 )
 """The sums of a cell. docs/figures.md says which day each belongs to."""
-LOTS = 64
+LOTS = 512
 """Tickets are dealt into so many lots by their numbers, so that a fair sample can be had by an index."""
 
 

@@ -1,8 +1,8 @@
 """Times as people want them: the median, and the value that nine in ten stay below.
 
 Enters: a connection, a period, a choice, how many tickets there are. Leaves: seconds. May fail: with what the database
-raises. Means come from the sums and are exact always. Medians are exact up to SAMPLE tickets; above, they are those of
-a fixed, evenly dealt part of the tickets (about SAMPLE of them: the rank is right to one percent in 99 of 100 cases).
+raises. Means come from the sums and are exact always. Medians are exact up to EXACT tickets; above, they are those of
+a fixed, evenly dealt part of the tickets (about SAMPLE of them: the rank is right to 1.5 % in 99 of 100 cases).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.statistics.period import Period
 from models.statistics.read import Totals
 from models.statistics.tables import LOTS
 
-SAMPLE = 20_000
+EXACT, SAMPLE = 20_000, 8_000
 TIMES = ("first", "response", "resolution")
 """Until the first answer; until any answer, a ticket's mean; until resolved."""
 CLOCKS = ("seconds", "worked")
@@ -49,7 +49,7 @@ async def times(connection: AsyncConnection, period: Period, choice: Choice, tot
     ):
         if not counted:
             continue
-        lots = min(LOTS, max(1, math.ceil(LOTS * SAMPLE / tickets)))
+        lots = LOTS if tickets <= EXACT else min(LOTS, math.ceil(LOTS * SAMPLE / tickets))
         sample = "" if lots == LOTS else "fact.lot = ANY(:lots) AND"
         columns = ", ".join(_part(what, clock) for what in measures for clock in CLOCKS)
         sql = f"SELECT {columns} FROM figure_fact AS fact WHERE {sample} {condition} AND {chosen}"
@@ -59,6 +59,11 @@ async def times(connection: AsyncConnection, period: Period, choice: Choice, tot
                 middle, high = getattr(row, f"{what}_{clock}") or (None, None)
                 found[what, clock] = Spread(mean(totals, what, clock), _number(middle), _number(high))
     return {(what, clock): found.get((what, clock), Spread()) for what in TIMES for clock in CLOCKS}
+
+
+def means(totals: Totals) -> Times:
+    """The means alone, which cost nothing."""
+    return {(what, clock): Spread(mean(totals, what, clock)) for what in TIMES for clock in CLOCKS}
 
 
 def mean(totals: Totals, what: str, clock: str) -> float | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from config import numerals
 from config.pages import TEMPLATES, texts
+from config.pipelines import load
+from config.settings import Settings
 from models.statistics.answer import Answer
 from models.statistics.choice import NONE
 from models.statistics.kpi import Kpi
@@ -45,21 +47,40 @@ def words(language: str) -> Mapping[str, Any]:
     return found
 
 
+class Labels:
+    """How values are called in one language: by our texts, or by the names in pipelines.toml."""
+
+    def __init__(self, settings: Settings, language: str) -> None:
+        self.text, self._language = words(language), language
+        self._pipelines = load(settings.life.pipelines).pipelines
+
+    def of(self, aspect: str, value: Any) -> str:
+        """The name of a value of a dimension or aspect; itself where it has none."""
+        if value in ("", None):
+            return str(self.text["none"])
+        if aspect == "pipeline":
+            pipeline = self._pipelines.get(value)
+            return pipeline.name.get(self._language, value) if pipeline else str(value)
+        if aspect == "stage":
+            stages = (stage for pipeline in self._pipelines.values() for stage in pipeline.stages)
+            return next((stage.name.get(self._language, value) for stage in stages if stage.id == value), str(value))
+        known = self.text.get(aspect)
+        return str(known.get(value, value)) if isinstance(known, Mapping) else str(value)
+
+
 class Wording:
     """Words for one answer in one language."""
 
-    def __init__(self, answer: Answer, language: str, currency: str) -> None:
-        self.answer, self.language, self.currency = answer, language, currency
-        self.text = words(language)
+    def __init__(self, answer: Answer, language: str, settings: Settings) -> None:
+        self.answer, self.language = answer, language
+        self.currency = settings.statistics.cost.currency
+        self.text, self._labels = words(language), Labels(settings, language)
 
     def label(self, aspect: str, value: Any) -> str:
         """How a value of a dimension or aspect is called."""
         if aspect in ("agent", "treated"):
             return self.answer.names.get(int(value), f"#{value}") if int(value) else str(self.text["nobody"])
-        if value in ("", None):
-            return str(self.text["none"])
-        known = self.text.get(aspect)
-        return str(known.get(value, value)) if isinstance(known, Mapping) else str(value)
+        return self._labels.of(aspect, value)
 
     def bars(self, aspect: str, *, most: int = 100) -> list[Bar]:
         """The rows of a chart, the longest first: tickets created in the period by `aspect`."""

@@ -142,14 +142,18 @@
     button.disabled = true;
     setTimeout(() => { button.disabled = false; }, 4000);
   });
-  $("[data-canned]")?.addEventListener("change", (event) => {
-    const { value } = event.target;
-    if (!value) return;
+  const insert = (value) => {
     const start = words.selectionStart ?? words.value.length;
     words.setRangeText(value, start, words.selectionEnd ?? start, "end");
     words.dispatchEvent(new Event("input"));
-    event.target.value = "";
     words.focus();
+  };
+  $("[data-canned]")?.addEventListener("change", (event) => {
+    if (event.target.value) insert(event.target.value);
+    event.target.value = "";
+  });
+  side.addEventListener("click", (event) => {
+    if (event.target.matches("[data-insert]")) insert($(".answer", event.target.closest("details")).textContent);
   });
   $("[data-preview]")?.addEventListener("click", async () => {
     const place = $("[data-previewed]"), body = new URLSearchParams({ text: words.value });
