@@ -11,7 +11,9 @@ import pytest
 from config.letters import letter
 from config.pages import TEMPLATES
 
-FOLDERS = ("chat", "portal", "staff", "account", "agents", "closing", "survey", "quarantine", "alarm", "operations")
+FOLDERS = [
+    "chat", "portal", "staff", "account", "agents", "closing", "survey", "quarantine", "alarm", "operations",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from channels import Accept, Channel, Probed, StaffLine, WayIn
+from channels import Accept, Channel, StaffLine, WayIn
 from channels.email.authenticity.verdict import judge as judge_author
 from channels.email.compose import compose
 from channels.email.explained import explained
@@ -22,6 +22,7 @@ from channels.email.inbound import inbound
 from channels.email.machine_mail import judge
 from channels.email.mime import read
 from channels.email.recipients import bare, exactly_ours, mailbox, ours, reply_address
+from channels.traits import Probed
 from models.envelope import InboundMessage, OutboundMessage, RawMessage, Receipt
 
 if TYPE_CHECKING:

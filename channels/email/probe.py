@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from channels import ChannelError, Probed, Unavailable
+from channels import ChannelError, Unavailable
 from channels.email.imap_session import Session
 from channels.email.login import Login, tokens
 from channels.email.sender import Relay
+from channels.traits import Probed
 from config.settings import ImapAccount, Settings
 from config.settings import Relay as RelaySettings
 
