@@ -261,6 +261,16 @@ _STEPS = {
           AND ticket_id IN (SELECT id FROM gone_ticket)
         """
     ),
+    "message_search": text("DELETE FROM message_search WHERE message_id IN (SELECT id FROM gone_message)"),
+    "satisfaction": text("UPDATE satisfaction SET comment = '' WHERE ticket_id IN (SELECT id FROM gone_ticket)"),
+    "agent_notice": text("UPDATE agent_notice SET detail = '' WHERE ticket_id IN (SELECT id FROM gone_ticket)"),
+    "webhook_event": text("UPDATE webhook_event SET payload = '{}' WHERE ticket_id IN (SELECT id FROM gone_ticket)"),
+    "api_request": text(
+        """
+        DELETE FROM api_request WHERE EXISTS (
+            SELECT FROM unnest(cast(:addresses AS text[])) AS one WHERE strpos(lower(body), one) > 0)
+        """
+    ),
     "thread_key": text("DELETE FROM thread_key WHERE ticket_id IN (SELECT id FROM gone_ticket)"),
     "page_link": text(
         "DELETE FROM page_link WHERE ticket_id IN (SELECT id FROM gone_ticket) OR lower(address) = ANY(:addresses)"
@@ -287,12 +297,16 @@ EMPTIED = (
     "inbox",
     "message",
     "ticket_event",
+    "message_search",
+    "satisfaction",
+    "agent_notice",
+    "webhook_event",
     "thread_key",
     "page_link",
     "conversation",
     "ticket",
 )
-_OF_ONE = ("raw bodies of others that name them", "identity", "contact")
+_OF_ONE = ("raw bodies of others that name them", "api_request", "identity", "contact")
 _RETIRE = text(
     """
     CREATE TEMPORARY TABLE gone_ticket AS

@@ -37,6 +37,15 @@ async def fill(desk: Desk) -> bytes:
     await desk.dispatch()
     await desk.reply(1, f"Dear Kana, your {WORD} is done")
     await desk.send(letter("waiting", sender=CANARY, subject=WORD, Message_ID="<4@birds.example>"), sender=CANARY)
+    for statement in (
+        "INSERT INTO satisfaction (ticket_id, contact_id, asked, comment, open_until)"
+        " SELECT id, contact_id, true, :word, now() FROM ticket WHERE id = 1 RETURNING 1",
+        "INSERT INTO webhook_event (key, ticket_id, payload) VALUES ('k', 1, :word) RETURNING 1",
+        "INSERT INTO message_search (message_id, words)"
+        " SELECT min(id), to_tsvector('simple', :word) FROM message WHERE ticket_id = 1"
+        " ON CONFLICT DO NOTHING RETURNING 1",
+    ):
+        await desk.rows(statement, word=WORD)
     Redis.from_url(desk.settings.redis_url).set(f"guichet:pace:email:{CANARY}", 1)
     return bytes(mail)
 
