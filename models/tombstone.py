@@ -19,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A message that came in."""
 
-    item: int
     label: str
     """`channel:address` of its sender; '' where nobody can be named."""
-    marks: tuple[str, ...]
-    """Its Message-ID, and its fingerprint."""
+    message_id: str
+    """Counts only together with the sender: anybody may use it again."""
+    fingerprint: str
     sent_at: datetime | None
 
 
@@ -40,17 +40,20 @@ async def erect(connection: AsyncConnection, secret: bytes, kind: str, values: I
 
 
 async def erased(connection: AsyncConnection, secret: bytes, candidates: Sequence[Candidate]) -> frozenset[int]:
-    """The items of which a message was erased before."""
+    """The places of those `candidates` that were erased before."""
     if not (await connection.execute(_ANY)).scalar_one():
         return frozenset()
-    own = {digest(secret, "message", mark): one for one in candidates for mark in one.marks if mark}
-    senders = {digest(secret, "address", one.label): one.label for one in candidates if one.label}
-    rows = (await connection.execute(_FIND, {"digests": [*own, *senders]})).all()
-    found = {own[row.digest].item for row in rows if row.digest in own}
-    until = {senders[row.digest]: row.erased_at for row in rows if row.digest in senders}
-    for one in candidates:
-        if one.sent_at is not None and one.label in until and one.sent_at <= until[one.label]:
-            found.add(one.item)
+    said = {one: digest(secret, "message", one) for c in candidates for one in (c.message_id, c.fingerprint) if one}
+    senders = {one.label: digest(secret, "address", one.label) for one in candidates if one.label}
+    rows = await connection.execute(_FIND, {"digests": [*said.values(), *senders.values()]})
+    since = {row.digest: row.erased_at for row in rows}
+    found = set()
+    for place, one in enumerate(candidates):
+        until = since.get(senders.get(one.label, b""))
+        earlier = until is not None and one.sent_at is not None and one.sent_at <= until
+        again = until is not None and said.get(one.message_id, b"") in since
+        if earlier or again or said.get(one.fingerprint, b"") in since:
+            found.add(place)
     return frozenset(found)
 
 

@@ -237,8 +237,7 @@ class Ingest:
             return []
         async with self.database.engine.begin() as connection:
             gone = await turn_away(connection, items, self.office.secret)
-            left = [item for item in items if item.claim.id not in gone.items]
-            drafts = await settle(connection, left, self.office) if left else []
+            drafts = await settle(connection, gone.left, self.office) if gone.left else []
         crash_point("X10")
         await self._forget(gone.objects)
         self._tell(Hint(key) for draft in drafts if draft.kept and draft.ticket for key in keys_of(draft.ticket))
