@@ -182,7 +182,10 @@ async def ask_satisfaction(connection: AsyncConnection, ticket: Any, *, asked: b
 
 
 _TICKET = text(
-    "SELECT id, status, pipeline, stage, merged_into, contact_id, assignee_id FROM ticket WHERE id = :ticket FOR UPDATE"
+    """
+    SELECT id, status, pipeline, stage, merged_into, contact_id, assignee_id FROM ticket WHERE id = :ticket
+    FOR NO KEY UPDATE
+    """
 )
 _STANDING = text(
     """

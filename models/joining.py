@@ -154,7 +154,7 @@ _LOCK = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(cast(:keys AS
 _MOVE_IDENTITIES = text("UPDATE identity SET contact_id = :into WHERE contact_id = :gone RETURNING id")
 _MOVE_TICKETS = text(
     """
-    WITH locked AS (SELECT id FROM ticket WHERE contact_id = :gone ORDER BY id FOR UPDATE)
+    WITH locked AS (SELECT id FROM ticket WHERE contact_id = :gone ORDER BY id FOR NO KEY UPDATE)
     UPDATE ticket SET contact_id = :into FROM locked WHERE ticket.id = locked.id RETURNING ticket.id
     """
 )
@@ -187,7 +187,7 @@ _TICKETS_BACK = text(
     WITH going AS (
         SELECT id FROM ticket WHERE contact_id = :into AND (id = ANY(:tickets) OR (
             SELECT identity_id FROM message WHERE ticket_id = ticket.id AND direction = 'in' ORDER BY message.id LIMIT 1
-        ) = ANY(:identities)) ORDER BY id FOR UPDATE
+        ) = ANY(:identities)) ORDER BY id FOR NO KEY UPDATE
     )
     UPDATE ticket SET contact_id = :gone FROM going WHERE ticket.id = going.id RETURNING ticket.id
     """

@@ -226,7 +226,7 @@ _TICKET = text(
     """
     SELECT id, subject, status, pipeline, stage, language, conversation, merged_into, answer_channel, answer_address,
         answer_account
-    FROM ticket WHERE id = :id FOR UPDATE
+    FROM ticket WHERE id = :id FOR NO KEY UPDATE
     """
 )
 _REFERENCES = text(

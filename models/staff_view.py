@@ -49,7 +49,7 @@ async def tickets(connection: AsyncConnection, actor: Actor, wanted: Wanted, pag
 async def ticket(connection: AsyncConnection, actor: Actor, number: int, *, lock: bool = False) -> Any | None:
     """One ticket; with `lock` its row is held until the transaction ends."""
     sees, values = visible(actor)
-    query = f"{_TICKETS} WHERE ticket.id = :number AND {sees}{' FOR UPDATE OF ticket' if lock else ''}"
+    query = f"{_TICKETS} WHERE ticket.id = :number AND {sees}{' FOR NO KEY UPDATE OF ticket' if lock else ''}"
     return (await connection.execute(text(query), {**values, "number": number})).one_or_none()
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -208,8 +209,11 @@ def test_check_and_explain_say_what_the_readme_says(terminal: Terminal) -> None:
 
 
 def test_the_addresses_that_it_names_answer(terminal: Terminal) -> None:
-    for path in ("/operations", "/forms/contact", "/metrics", "/readyz"):
+    for path in ("/forms/contact", "/metrics", "/readyz", "/sign-in"):
         assert terminal.page(path)
+    for path in ("/console", "/operations", "/statistics"):
+        with pytest.raises(HTTPError, match="401"):
+            terminal.page(path)  # there is an administrator by now
 
 
 def test_the_backup_of_operations_md_can_be_made(terminal: Terminal) -> None:

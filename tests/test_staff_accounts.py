@@ -16,6 +16,7 @@ from config.settings import Settings
 from config.staff import Staff
 from models import agents
 from tests.desk import Desk
+from tests.provider_desk import known
 from tests.staff import CHOSEN, PASSWORD, choose, hire, link_sent, sign_in
 from workers.reader import Reader
 
@@ -127,7 +128,8 @@ async def test_browsers_are_signed_out_one_by_one_or_all_others_and_never_somebo
 
 async def test_a_telephone_counts_once_its_code_came_back(settings: Settings, reader: Reader) -> None:
     staff = Staff(text_by="twilio", text_from="+33757000001")
-    async with Desk(settings.model_copy(update={"staff": staff}), reader) as desk:
+    telephony = {"staff": staff, "twilio": known()["twilio"]}
+    async with Desk(settings.model_copy(update=telephony), reader) as desk:
         crew = await hire(desk)
         async with await crew.http("marie") as http:
             account = f"{desk.url}/account"

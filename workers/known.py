@@ -347,6 +347,7 @@ ASKED = """
             WHERE ticket_id = ticket.id AND satisfaction.asked AND score IS NULL AND open_until > now())
         THEN 'satisfaction' ELSE '' END
 """
+# NO KEY: whoever merely refers to a ticket (an incident, a clock, a figure) neither waits for us nor we for them.
 _TICKETS = text(
     f"""
     SELECT id, contact_id, status, pipeline, stage, snoozed_until, conversation, participants, guests, merged_into,
@@ -357,7 +358,7 @@ _TICKETS = text(
     WHERE id = ANY(:ids)
        OR (conversation <> '' AND conversation = ANY(:conversations)
            AND (status NOT IN ('resolved', 'closed') OR merged_into IS NOT NULL OR {ASKED} <> ''))
-    ORDER BY id FOR UPDATE
+    ORDER BY id FOR NO KEY UPDATE
     """
 )
 _CONTINUING = text("SELECT id FROM ticket WHERE continues = ANY(:ids)")

@@ -65,12 +65,8 @@ class OwnAccount:
 
     def lines(self) -> dict[str, tuple[str, bool]]:
         """How agents may be told of work: name → (title, whether it needs a telephone)."""
-        staff_lines = getattr(channels, "staff_lines", None)
-        if staff_lines is not None:
-            found = staff_lines(self._app[CHANNELS])
-            return {name: (line.title, line.telephone) for name, (_channel, line) in found.items()}
-        told = self._settings.staff
-        return {told.mail_by: ("", False)} | ({told.text_by: ("", True)} if told.text_by else {})
+        found = channels.staff_lines(self._app[CHANNELS])
+        return {name: (line.title, line.telephone) for name, (_channel, line) in found.items()}
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """The page."""

@@ -111,7 +111,7 @@ _LOCK = """
         assignee_id, language, tags, contact_id, channel, account, answer_channel, answer_address, answer_account,
         conversation, participants, guests, merged_into, message_count, transfers, snoozed_until, resolved_at,
         acknowledged_at, now() AS now
-    FROM ticket WHERE id = ANY(:numbers) AND {visible} ORDER BY id FOR UPDATE
+    FROM ticket WHERE id = ANY(:numbers) AND {visible} ORDER BY id FOR NO KEY UPDATE
 """
 _NOTE = text(
     """

@@ -47,8 +47,8 @@ class Counted:
     """Whether there is more to count."""
 
 
-async def keep(connection: AsyncConnection, basis: Basis, *, wait: bool = False) -> Counted:
-    """Count up to TICKETS changed tickets. Where another process is counting: nothing, or `wait` for it."""
+async def keep(connection: AsyncConnection, basis: Basis, *, wait: bool = False, most: int = TICKETS) -> Counted:
+    """Count up to `most` changed tickets. Where another process is counting: nothing, or `wait` for it."""
     if wait:
         await connection.execute(_LOCK)
     elif not await connection.scalar(_TRY_LOCK):
@@ -59,7 +59,7 @@ async def keep(connection: AsyncConnection, basis: Basis, *, wait: bool = False)
     dirty: set[int] = set()
     more = False
     for source in SOURCES:
-        found, full = await _news(connection, source, now, room=TICKETS - len(dirty))
+        found, full = await _news(connection, source, now, room=most - len(dirty))
         dirty |= found
         more |= full
     if dirty:
