@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from models import queue, search
 from models.actor import Actor
 from models.queue import Filters
 from tests.desk import Desk, letter
-from workers.indexing import SMALL_STEP, WAITING, Indexing
+from workers.indexing import STEP, Indexing
 
 SUPERVISOR = Actor("agent", id=1, name="Sonia", role="supervisor")
 BILLING = Actor("agent", id=2, name="Marie", role="agent", teams=("billing",))
@@ -112,16 +113,27 @@ async def test_old_messages_are_not_looked_at_again(desk: Desk) -> None:
     assert (await desk.rows("SELECT up_to FROM search_progress"))[0][0] == newest
 
 
-async def test_indexing_stands_back_while_much_waits_to_be_settled(desk: Desk) -> None:
+async def test_indexing_rests_longer_while_something_waits_to_be_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
     await write(desk, "Bonjour.")
-    await desk.rows("INSERT INTO message (ticket_id, text) SELECT 1, 'mot' FROM generate_series(1, 120) RETURNING 1")
-    await desk.rows(
-        "INSERT INTO inbox (door_key, due_at) SELECT gen_random_uuid(), now() + interval '1 hour'"
-        f" FROM generate_series(1, {WAITING}) RETURNING 1"
-    )
+    await desk.rows("INSERT INTO message (ticket_id, text) SELECT 1, 'mot' FROM generate_series(1, 250) RETURNING 1")
+    monkeypatch.setattr("workers.indexing.time.monotonic", iter(range(1000)).__next__)
+    monkeypatch.setattr("workers.indexing.asyncio.sleep", rest)
     before = (await desk.rows("SELECT count(*) FROM message_search"))[0][0]
-    assert await Indexing(desk.database).drain() is False
-    assert (await desk.rows("SELECT count(*) FROM message_search"))[0][0] == before + SMALL_STEP
+    assert await Indexing(desk.database).drain()
+    await desk.rows(
+        "INSERT INTO inbox (door_key, due_at) VALUES (gen_random_uuid(), now() + interval '1 h') RETURNING 1"
+    )
+    assert await Indexing(desk.database).drain()
+    assert (await desk.rows("SELECT count(*) FROM message_search"))[0][0] == before + 2 * STEP
+    assert rests[1] == pytest.approx(9 * rests[0]), "as long as the step, then nine times as long"
+    assert rests[0] > 0
 
 
 async def test_two_indexers_do_not_meet(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """Indexing: what was said becomes findable (`models.search`), a little behind settling and never at its cost.
 
-Enters: messages that are not indexed. Leaves: their rows of the index. It rests after each step, for long while anything
-waits to be settled. May fail: with what the database raises; the clock comes round again.
+Enters: messages that are not indexed. Leaves: their rows of the index. It rests after each step, for long while
+anything waits to be settled. May fail: with what the database raises; the clock comes round again.
 """
 
 from __future__ import annotations
