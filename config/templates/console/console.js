@@ -31,7 +31,7 @@
     let source;
     const open = () => {
       source = new EventSource(address);
-      source.onopen = () => { show(true); hear.changed(); };
+      source.onopen = () => { show(true); hear.changed(); }; // what happened since the page was made went unheard
       source.onerror = () => {
         show(false);
         if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
@@ -57,10 +57,8 @@
       if (list.contains(event.target)) counted();
     });
     counted();
-    let first = true;
     stream(list.dataset.live, null, {
       changed: looker(async () => {
-        if (first) { first = false; return; }
         const fresh = await part("list");
         if (!fresh) return;
         const ticked = new Set(all(".tick input:checked", list).map((box) => box.name));
@@ -105,9 +103,8 @@
       if (beside && !dirty) side.replaceChildren(...beside.childNodes);
     }
   });
-  let first = true;
   stream(talk.dataset.live, $("[data-pulse]"), {
-    changed: () => { if (first) first = false; else look(); },
+    changed: look,
     here: (data) => {
       others = JSON.parse(data || "[]").map((one) => `${one.name} ${one.doing === "writing" ? talk.dataset.writing : talk.dataset.looking}`).join(" · ");
       told();
