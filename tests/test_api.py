@@ -77,6 +77,9 @@ async def test_an_answer_reaches_the_customer_once(desk: Desk) -> None:
     assert file.headers["Content-Disposition"].startswith("attachment;")
     other = await who("POST", f"/tickets/{number}/replies", {"text": "Autre"}, Idempotency_Key="one")
     assert (other.status, other.body["code"]) == (422, "key_used")
+    await desk.rows("UPDATE api_request SET created_at = now() - interval '25 hours' RETURNING 1")
+    later = await who("POST", f"/tickets/{number}/replies", {"text": "Autre"}, Idempotency_Key="one")
+    assert (later.status, later.body["text"]) == (201, "Autre"), "a key that was forgotten keeps nothing from going out"
 
 
 async def test_a_note_stays_inside(desk: Desk) -> None:

@@ -107,7 +107,8 @@ class Door:
             query=_query(route, request),
             body=_read(route, raw),
             if_match=request.headers.get(hdrs.IF_MATCH, "")[:200],
-            once=f"{asking.token_id}:{key}" if key else "",
+            # With the digest: a key that was forgotten may come again with another request, and that one is to be done.
+            once=f"{asking.token_id}:{key}:{digest.hex()}" if key else "",
         )
         answered, response = await self._work(route, call, asking.token_id, key, digest)
         self.shop.hint(call.hints)
