@@ -100,6 +100,18 @@ async def test_a_double_click_is_one_reply(desk: Desk, crew: Crew, marie: Client
     assert (await desk.rows("SELECT count(*) FROM outbox WHERE kind = 'reply'"))[0][0] == 1
 
 
+async def test_other_words_from_the_same_page_and_posts_without_a_key_are_answers_of_their_own(
+    desk: Desk, crew: Crew, marie: ClientSession
+) -> None:
+    page = hidden(await shown(desk, marie))
+    await post(desk, marie, "reply", kind="reply", text="Un.", **page)
+    newest = (await desk.rows("SELECT max(id) FROM message"))[0][0]
+    await post(desk, marie, "reply", kind="reply", text="Deux.", **page | {"latest": str(newest)})
+    for words in ("Trois.", "Quatre."):
+        await post(desk, marie, "reply", kind="reply", text=words)
+    assert await said(desk) == ["Un.", "Deux.", "Trois.", "Quatre."]
+
+
 async def test_an_answer_written_on_an_old_page_is_given_back_unsent(
     desk: Desk, crew: Crew, marie: ClientSession, sonia: ClientSession
 ) -> None:

@@ -13,7 +13,8 @@ page is not done silently.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +74,7 @@ class Acts:
             template = None if is_note else await self._template(request, number, posted.values)
             words = words if template is None else template.text
             _sendable(words, files)
-            once = f"console:{actor_of(request).id}:{number}:{posted.values.get('key', '')[:64]}"
+            once = _once(actor_of(request), number, posted.values.get("key", "")[:64], words, files)
             async with self._desk.writing() as connection:
                 if is_note:
                     keys = await self._note(connection, actor_of(request), number, words, files, once)
@@ -280,6 +281,12 @@ class Acts:
             case _:
                 raise error
         return await self._pages.page(request, given)
+
+
+def _once(actor: Actor, number: int, key: str, words: str, files: Sequence[AttachedFile]) -> str:
+    """By what a double click is known. Other words from the same page, or a page without a key, are another answer."""
+    said = hashlib.sha256("\0".join((words, *(file.sha256 for file in files))).encode()).hexdigest()
+    return f"console:{actor.id}:{number}:{key}:{said}" if key else ""
 
 
 def _sendable(words: str, files: tuple[AttachedFile, ...]) -> None:
