@@ -24,8 +24,10 @@ from models import blocks, operation, tombstone
 from models.actor import Actor
 from models.keys import address_key
 
-KEEPERS = ("alembic_version", "erasure", "tombstone")
-"""Tables that are not searched: they hold the work itself, or digests."""
+KEEPERS = ("alembic_version", "erasure", "tombstone", "agent")
+"""Tables that are not searched: they hold the work itself, or digests; and our own people's accounts."""
+SHORTEST = 7
+"""Letters of an address that names one person. What is shorter (a short code) stands in others' words, too."""
 
 
 class NobodyError(LookupError):
@@ -49,8 +51,18 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def addresses_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """The addresses of `channel:address` labels."""
-    return tuple(sorted({label.partition(":")[2].lower() for label in labels} - {""}))
+    """The addresses of `channel:address` labels by which one person can be searched for."""
+    found = {label.partition(":")[2].lower() for label in labels}
+    return tuple(sorted(address for address in found if len(address) >= SHORTEST))
+
+
+def pattern_of(addresses: Sequence[str]) -> str:
+    """A regular expression, for PostgreSQL and Python alike, of these addresses and of none that they are part of.
+
+    Ann is not JoAnn, nor is example.com example.com.au. Before an address may stand a line's end as JSON writes it.
+    """
+    named = "|".join(re.sub(r"(\W)", r"\\\1", address) for address in addresses)
+    return rf"((?<![\w.+%-])|(?<=\\[nrt]))({named})(?![\w-])(?!\.\w)" if named else r"$^"
 
 
 async def person(connection: AsyncConnection, address: str) -> tuple[int, tuple[str, ...]]:
@@ -66,7 +78,9 @@ async def erase(connection: AsyncConnection, actor: Actor, secret: bytes, addres
     contact, labels = await person(connection, address)
     pairs = [(label.partition(":")[0], label.partition(":")[2]) for label in labels]
     await connection.execute(_LOCK, {"keys": sorted(map(address_key, pairs))})  # nothing of theirs is being settled
-    values = {"contact": contact, "labels": list(labels), "addresses": list(addresses_of(labels))}
+    addresses = addresses_of(labels)
+    values = {"contact": contact, "labels": list(labels), "addresses": list(addresses)}
+    values["pattern"] = pattern_of(addresses)
     await connection.execute(_CHOOSE_TICKETS, {"contact": contact})
     await connection.execute(_CHOOSE_MESSAGES, values)
     await connection.execute(_CHOOSE_ITEMS, values)
@@ -78,7 +92,7 @@ async def erase(connection: AsyncConnection, actor: Actor, secret: bytes, addres
     if dead:
         await blocks.reopen(connection, dead)
     counts = await _empty(connection, values, [*EMPTIED, *_OF_ONE])
-    counts["elsewhere"] = await _replace(connection, addresses_of(labels))
+    counts["elsewhere"] = await _replace(connection, addresses)
     note = {"actor": actor.label, "labels": list(labels), "objects": objects, "erased": to_json(counts)}
     erasure = _erasure((await connection.execute(_NOTE, note)).one())
     said = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -133,11 +147,14 @@ async def needed(connection: AsyncConnection, sha256: str) -> bool:
 
 async def prove(connection: AsyncConnection, addresses: Sequence[str]) -> dict[str, int]:
     """Search every row of every table for the addresses, as text and as bytes. Returns the hits by table."""
-    wanted = [one for address in addresses for one in (f"%{_like(address)}%", f"%{address.encode().hex()}%")]
+    values = {"pattern": pattern_of(addresses), "octets": [f"%{address.encode().hex()}%" for address in addresses]}
     found = {}
     for table in (await connection.execute(_TABLES, {"keepers": list(KEEPERS)})).scalars().all():
-        statement = text(f'SELECT count(*) FROM "{table}" AS searched WHERE searched::text ILIKE ANY(:wanted)')
-        found[table] = int((await connection.execute(statement, {"wanted": wanted})).scalar_one())
+        statement = text(
+            f'SELECT count(*) FROM "{table}" AS searched'
+            " WHERE searched::text ~* :pattern OR searched::text ILIKE ANY(:octets)"
+        )
+        found[table] = int((await connection.execute(statement, values)).scalar_one())
     return found
 
 
@@ -148,7 +165,7 @@ async def done(connection: AsyncConnection, number: int, proof: dict[str, int]) 
 
 async def _replace(connection: AsyncConnection, addresses: Sequence[str]) -> int:
     """Put `erased` in the place of each address, in every column that holds text."""
-    pattern = "|".join(re.sub(r"(\W)", r"\\\1", address) for address in addresses)
+    pattern = pattern_of(addresses)
     count = 0
     for row in (await connection.execute(_COLUMNS, {"keepers": list(KEEPERS)})).all():
         statement = text(
@@ -158,10 +175,6 @@ async def _replace(connection: AsyncConnection, addresses: Sequence[str]) -> int
         )
         count += int((await connection.execute(statement, {"pattern": pattern})).rowcount)
     return count
-
-
-def _like(address: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", address)
 
 
 def _erasure(row: Any) -> Erasure:
@@ -243,8 +256,8 @@ _STEPS = {
     ),
     "raw bodies of others that name them": text(
         """
-        UPDATE inbox SET body = NULL WHERE body IS NOT NULL AND state = 'done' AND EXISTS (
-            SELECT FROM unnest(cast(:addresses AS text[])) AS one WHERE position(convert_to(one, 'UTF8') IN body) > 0)
+        UPDATE inbox SET body = NULL
+        WHERE body IS NOT NULL AND state = 'done' AND encode(body, 'escape') ~* :pattern
         """
     ),
     "message": text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -150,3 +151,34 @@ async def test_all_that_is_kept_of_one_person_is_handed_out(
     assert [ticket["subject"] for ticket in person["tickets"]] == [WORD]
     assert [message["direction"] for message in person["messages"]] == ["in", "out", "out"]
     assert "Claire" not in json.dumps(person)
+
+
+async def test_whoever_has_the_address_within_theirs_keeps_everything(desk: Desk) -> None:
+    like = f"jo{CANARY}"
+    await desk.send(letter("Mine", sender=like, subject="Mine", Message_ID="<1@example.com>"), sender=like)
+    await desk.send(letter(f"Hers\n{CANARY}\nwrote", sender=CANARY, Message_ID="<2@example.com>"), sender=CANARY)
+    await desk.settle()
+    await desk.dispatch()
+    before = await desk.rows("SELECT (SELECT md5(string_agg(m::text, '' ORDER BY id)) FROM message AS m"
+                             " WHERE ticket_id = 1), (SELECT md5(body) FROM inbox WHERE id = 1)")  # fmt: skip
+    await erase_canary(desk)
+    after = await desk.rows("SELECT (SELECT md5(string_agg(m::text, '' ORDER BY id)) FROM message AS m"
+                            " WHERE ticket_id = 1), (SELECT md5(body) FROM inbox WHERE id = 1)")  # fmt: skip
+    assert after == before
+    assert next(row.address for row in await desk.rows("SELECT address FROM identity ORDER BY id")) == like
+    assert sum(like.encode() in raw for raw in desk.outgoing()) == 1, "our copy of what we wrote to them"
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("ann@x.example", True), ("<ann@x.example>", True), ("to ann@x.example.", True), ("email:ann@x.example", True),
+        ('{"text": "so\\nann@x.example wrote"}', True), ("ANN@X.EXAMPLE", True), ("joann@x.example", False),
+        ("jo.ann@x.example", False), ("ann@x.example.au", False), ("ann@x.examples", False), ("38080", False),
+    ],
+)  # fmt: skip
+async def test_an_address_is_found_and_none_that_it_is_part_of(desk: Desk, said: str, named: bool) -> None:
+    pattern = erase.pattern_of(erase.addresses_of(["email:ann@x.example", "twilio:38080"]))
+    assert bool(re.search(pattern, said, re.IGNORECASE)) is named
+    [[stored]] = await desk.rows("SELECT cast(:said AS text) ~* :pattern", said=said, pattern=pattern)
+    assert stored is named

@@ -9,6 +9,7 @@ raises; the erasure then stays unfinished.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,11 +57,15 @@ async def finish(database: Database, settings: Settings, redis_url: str) -> list
     return ended
 
 
+def _named(addresses: Sequence[str]) -> re.Pattern[bytes]:
+    return re.compile(erase.pattern_of(addresses).encode(), re.IGNORECASE)
+
+
 def _mails(settings: Settings, addresses: Sequence[str]) -> Iterator[Path]:
     """Our own copies of outgoing mail that name the person."""
+    named = _named(addresses)
     for path in (settings.var / "outgoing").glob("*/*"):
-        raw = path.read_bytes().lower()
-        if any(address.encode() in raw for address in addresses):
+        if named.search(path.read_bytes()):
             yield path
 
 
@@ -73,8 +78,7 @@ def _keys(redis_url: str, addresses: Sequence[str]) -> int:
     """Delete the keys that name the person. Returns how many there were. Values name nobody: bells carry nothing."""
     client = Redis.from_url(redis_url, socket_timeout=10)
     try:
-        wanted = [address.encode() for address in addresses]
-        keys = [key for key in client.scan_iter(count=1000) if any(address in key.lower() for address in wanted)]
+        keys = list(filter(_named(addresses).search, client.scan_iter(count=1000)))
         if keys:
             client.delete(*keys)
         return len(keys)
